@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   HELLO_TWICE: { retryable: false, source: 'protocol', meaning: 'A second "hello" came on one connection.', hint: 'Use "auth" to change the token.' },
   TOO_MANY_ERRORS: { retryable: false, source: 'protocol', meaning: 'The connection sent too many frames that could not be understood.', hint: 'Mend the sender; the earlier errors say what was wrong.' },
   HELLO_TIMEOUT: { retryable: true, source: 'protocol', meaning: 'No "hello" came within the deadline.', hint: 'Send "hello" as soon as the socket is open.' },
+  OUT_OF_ORDER: { retryable: true, source: 'protocol', meaning: 'The server sent something that does not follow its place.', hint: 'Nothing to mend: the client connects anew and resumes.' },
   HEARTBEAT_LOST: { retryable: true, source: 'connection', meaning: 'Nothing was heard from the peer for too long.', hint: 'Nothing to mend: the client connects anew and resumes.' },
   UNAUTHENTICATED: { retryable: false, source: 'refusal', meaning: 'The credentials are missing or not valid.', hint: 'Get a fresh token and send it in "hello" or "auth".' },
   FORBIDDEN: { retryable: false, source: 'refusal', meaning: 'The identity may not do this on this topic.', hint: 'The message names the action and the topic that were missing.' },

@@ -1,0 +1,133 @@
+/** What a server sends: encoding, and parsing by the client. Stateless; order and legality are the session's. */
+
+import { decodeBinaryEntry, encodeBinaryEntry } from './binary.ts';
+import { HoldfastError } from './error.ts';
+import { parseJson, type Json } from './json.ts';
+import type { EntryMessage, EntryRecord, ReadPage, ServerMessage } from './messages.ts';
+import { payloadFields, payloadOf } from './payload.ts';
+import { assertShape, booleanField, countField, idField, jsonField, keyField, listField, nameField, nested, oneOf, optional, seqField, textField, topicField, type Shape } from './shape.ts';
+
+const POSITION = nested({ epoch: nameField, offset: countField, revision: countField });
+const MEMBER = nested({ subject: textField, client: nameField, state: jsonField, since: countField });
+const ENTRY: Shape = { offset: seqField, producer: nameField, seq: countField, from: textField, at: countField };
+
+const LIMITS = nested({
+  frameBytesMax: seqField,
+  inFlightMax: seqField,
+  topicsPerFrameMax: seqField,
+  subscriptionsMax: seqField,
+  entriesPerPublishMax: seqField,
+  readCountMax: seqField,
+  requestsMax: seqField,
+  depthMax: seqField,
+  queueBytesMax: seqField,
+  producerSilenceMs: seqField,
+});
+
+const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
+  welcome: { session: textField, subject: textField, heartbeatMs: seqField, spreadMs: countField, time: countField, limits: LIMITS },
+  subscribed: { id: idField, topic: topicField, number: seqField, position: POSITION, head: countField },
+  entry: { topic: topicField, ...ENTRY },
+  skip: { topic: topicField, first: seqField, last: seqField },
+  gap: { topic: topicField, reason: oneOf('retention', 'epoch', 'ahead', 'floor'), before: POSITION, after: POSITION },
+  ack: { topic: topicField, producer: nameField, seq: seqField, offset: seqField, epoch: nameField, count: optional(seqField), duplicate: optional(booleanField), id: optional(idField) },
+  reply: { id: idField, data: jsonField },
+  signal: { topic: topicField, from: textField, client: nameField, data: jsonField },
+  presence: { topic: topicField, event: oneOf('members', 'enter', 'update', 'leave'), members: optional(listField), member: optional(MEMBER) },
+  register: { topic: topicField, key: keyField, value: jsonField, revision: seqField },
+  error: {
+    code: textField,
+    message: textField,
+    retryable: booleanField,
+    hint: optional(textField),
+    retryAfterMs: optional(countField),
+    id: optional(idField),
+    topic: optional(topicField),
+    producer: optional(nameField),
+    seq: optional(seqField),
+  },
+  goaway: { reason: textField, spreadMs: countField, alternate: optional(textField) },
+  ping: { id: optional(idField) },
+  pong: { id: optional(idField) },
+};
+
+/** Nesting that a client accepts; a server's own bound is at least this. */
+const DEPTH_MAX = 64;
+
+/** A text frame for a message. Entries have functions of their own, since they are framed once for many. */
+export function encodeServerMessage(message: Exclude<ServerMessage, EntryMessage>): string {
+  return JSON.stringify(message);
+}
+
+/**
+ * The text frame of an entry whose payload is JSON, given as its text. The same for every subscriber (HF-9.1).
+ * `topic`, `producer` need no escaping by their grammar.
+ */
+export function encodeEntryText(topic: string, entry: Omit<EntryRecord, 'data'>, json: string): string {
+  const { offset, producer, seq, from, at } = entry;
+  return `{"type":"entry","topic":"${topic}","offset":${offset},"producer":"${producer}","seq":${seq},"from":${JSON.stringify(from)},"at":${at},"data":${json}}`;
+}
+
+/** The binary frame of an entry whose payload is bytes. */
+export function encodeEntryBinary(number: number, entry: Omit<EntryRecord, 'data'>, bytes: Uint8Array): Uint8Array {
+  const { offset, producer, seq, from, at } = entry;
+  return encodeBinaryEntry({ number, offset, producer, seq, from, at, bytes });
+}
+
+/** An entry as it stands in the reply to `read` (HF-7.3). */
+export function encodeReadEntry({ data, ...fields }: EntryRecord): Json {
+  return { ...fields, ...payloadFields(data) };
+}
+
+/**
+ * Parses one frame of a server. `undefined`: a type that this version does not know, to be ignored (HF-1.5).
+ * `topicOf` names the topic of a number. Throws a `HoldfastError` with a code of HF-4.1.
+ */
+export function parseServerFrame(frame: string | Uint8Array, topicOf: (number: number) => string | undefined): ServerMessage | undefined {
+  if (typeof frame !== 'string') return parseBinary(frame, topicOf);
+  const value = parseJson(frame, DEPTH_MAX);
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
+  if (typeof type !== 'string') throw new HoldfastError('BAD_FRAME', 'want a JSON object with "type", a string');
+  if (!Object.hasOwn(SHAPES, type)) return undefined;
+  assertShape(type, value, SHAPES[type as ServerMessage['type']]);
+  if (type === 'entry') return entryMessage(value as { readonly [key: string]: Json });
+  if (type === 'presence') assertPresence(value as { readonly [key: string]: Json });
+  return value as unknown as ServerMessage;
+}
+
+/** The page in the reply to `read`. Throws `BAD_FRAME`. */
+export function parseReadPage(data: Json): ReadPage {
+  assertShape('reply to read', data, { epoch: nameField, first: countField, last: countField, entries: listField });
+  const { epoch, first, last, entries } = data as { epoch: string; first: number; last: number; entries: Json[] };
+  return {
+    epoch,
+    first,
+    last,
+    entries: entries.map((entry) => {
+      assertShape('reply to read: entry', entry, ENTRY);
+      return entryRecord(entry as { readonly [key: string]: Json });
+    }),
+  };
+}
+
+function entryRecord(fields: { readonly [key: string]: Json }): EntryRecord {
+  const { offset, producer, seq, from, at } = fields as unknown as EntryRecord;
+  return { offset, producer, seq, from, at, data: payloadOf('entry', fields) };
+}
+
+function entryMessage(fields: { readonly [key: string]: Json }): EntryMessage {
+  return { type: 'entry', topic: fields['topic'] as string, ...entryRecord(fields) };
+}
+
+function assertPresence(fields: { readonly [key: string]: Json }): void {
+  if (fields['event'] !== 'members') return assertShape('presence', fields, { member: MEMBER });
+  assertShape('presence', fields, { members: listField });
+  for (const member of fields['members'] as Json[]) assertShape('presence', { member }, { member: MEMBER });
+}
+
+function parseBinary(frame: Uint8Array, topicOf: (number: number) => string | undefined): EntryMessage {
+  const { number, bytes, ...fields } = decodeBinaryEntry(frame);
+  const topic = topicOf(number);
+  if (topic === undefined) throw new HoldfastError('BAD_BINARY', `no topic has the number ${number}`);
+  return { type: 'entry', topic, ...fields, data: bytes };
+}
