@@ -1,0 +1,38 @@
+/**
+ * `npm start`: from a fresh clone to a running server with the demo on it. Installs and builds what is needed, then is
+ * `holdfast serve --static apps/demo/dist`; arguments are passed on (`npm start -- --port 8080`).
+ */
+
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureBuilt, ensureInstalled, orExplain } from './installation.mjs';
+import { launch } from './launch.mjs';
+import { root, tool } from './workspace.mjs';
+
+const DEMO = join(root, 'apps/demo');
+
+/** The newest modification time (ms) of a file, or of anything in a folder except what is built or installed. */
+function newestMs(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  const names = readdirSync(path).filter((name) => name !== 'dist' && name !== 'node_modules');
+  return Math.max(0, ...names.map((name) => newestMs(join(path, name))));
+}
+
+async function ensureDemo() {
+  const page = join(DEMO, 'dist/index.html');
+  const sources = [DEMO, join(root, 'packages/client/src'), join(root, 'packages/wire/src')];
+  if (existsSync(page) && sources.every((path) => newestMs(path) <= statSync(page).mtimeMs)) return;
+  console.log('Building the demo.');
+  const { code, output } = await tool('vite/bin/vite.js', ['build', '--logLevel', 'warn'], { cwd: DEMO });
+  if (code === 0) return;
+  console.error(`The demo could not be built; the server starts without it.\n${output.trimEnd()}`);
+}
+
+const args = process.argv.slice(2);
+await orExplain(async () => {
+  await ensureInstalled();
+  await ensureBuilt();
+  await ensureDemo();
+  await launch('packages/cli/dist/main.js', ['serve', '--static', join(DEMO, 'dist'), ...args]);
+});
