@@ -92,7 +92,7 @@ export async function runGate() {
 
 if (isMain(import.meta)) {
   if (!existsSync(join(root, 'node_modules'))) {
-    console.error('Nothing is installed yet: run "npm ci" first, or "npm test", which installs by itself.');
+    console.error('Nothing is installed yet: run "npm install" first, or "npm test", which installs by itself.');
     process.exitCode = 1;
   } else {
     const { failedSteps } = await runGate();

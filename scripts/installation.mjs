@@ -9,6 +9,8 @@ import { delimiter, join } from 'node:path';
 import { npm, root, tool } from './workspace.mjs';
 
 const NODE_MIN = [20, 19];
+// Not `npm ci`: it refuses a lock file that lacks the binaries for other systems, and a mirror need not have all of those.
+const INSTALL = ['install', '--no-save', '--no-audit', '--no-fund'];
 const HEARTBEAT_MS = 20_000;
 
 /** An installation that cannot go on; the message is for the person at the terminal. */
@@ -62,7 +64,7 @@ async function install(reason) {
   console.log(`Installing (${reason}). The first time takes a few minutes: better-sqlite3 may compile for one to three of them.`);
   const native = hasBuiltinSqlite() ? [] : missingCompilerTools();
   if (native.length > 0) console.log(`${native.join(', ')} not found: better-sqlite3 cannot compile here. ${compilerAdvice()}`);
-  const { code, output } = await withHeartbeat(npm([existsSync(join(root, 'node_modules')) ? 'install' : 'ci', '--no-audit', '--no-fund']));
+  const { code, output } = await withHeartbeat(npm(INSTALL));
   if (code === 0) return;
   if (/\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED|ERR_SOCKET_TIMEOUT)\b/.test(output)) {
     throw new InstallationError('npm cannot reach its registry: connect to the network, or name a mirror with "npm config set registry".');
@@ -74,7 +76,7 @@ async function compileSqlite() {
   const tools = missingCompilerTools();
   if (tools.length === 0) console.log(`Compiling better-sqlite3 for Node ${process.versions.node}: one to three minutes.`);
   const present = existsSync(join(root, 'node_modules/better-sqlite3'));
-  const { output } = await withHeartbeat(npm(present ? ['rebuild', 'better-sqlite3'] : ['install', '--no-audit', '--no-fund']));
+  const { output } = await withHeartbeat(npm(present ? ['rebuild', 'better-sqlite3'] : INSTALL));
   if (loadsBetterSqlite()) return;
   if (tools.length > 0)
     throw new InstallationError(`There is no SQLite for this Node, and ${tools.join(', ')} to compile one not found. ${compilerAdvice()}`);

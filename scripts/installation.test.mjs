@@ -30,6 +30,11 @@ describe('whatIsMissing', () => {
     expect(whatIsMissing(base)).toBeUndefined();
   });
 
+  it('is a package that the lock file has and the folder has not', () => {
+    lock('node_modules/.package-lock.json', {});
+    expect(whatIsMissing(base)).toBe('a 1.2.3 is missing');
+  });
+
   it('is a package that the lock file now wants in another version', () => {
     lock('node_modules/.package-lock.json', { 'node_modules/a': { version: '1.2.2' } });
     expect(whatIsMissing(base)).toBe('a 1.2.3 is missing');
