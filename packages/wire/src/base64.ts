@@ -21,7 +21,7 @@ export function encodeBase64(bytes: Uint8Array): string {
 /** Throws `BAD_FRAME` for anything that `encodeBase64` could not have written. */
 export function decodeBase64(text: string): Uint8Array {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  if (text.length % 4 !== 0) throw new HoldfastError('BAD_FRAME', 'bytes: the length of base64 is a multiple of 4');
+  if (text.length % 4 !== 0) throw new HoldfastError('BAD_FRAME', '"bytes": the length of base64 is a multiple of 4');
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
   let out = 0;
   for (let at = 0; at < text.length; at += 4) {
@@ -29,7 +29,7 @@ export function decodeBase64(text: string): Uint8Array {
     for (let digit = 0; digit < 4; digit++) {
       const isPadding = at + digit >= text.length - padding;
       const value = isPadding ? 0 : (VALUES[text.charCodeAt(at + digit)] ?? -1);
-      if (value < 0) throw new HoldfastError('BAD_FRAME', 'bytes: not base64');
+      if (value < 0) throw new HoldfastError('BAD_FRAME', '"bytes": not base64');
       word = (word << 6) | value;
     }
     const left = bytes.length - out;
@@ -38,6 +38,7 @@ export function decodeBase64(text: string): Uint8Array {
     if (left > 2) bytes[out++] = word & 255;
   }
   // A canonical text decodes to itself: bits under the padding must be zero.
-  if (padding > 0 && encodeBase64(bytes.subarray(bytes.length - (3 - padding))) !== text.slice(-4)) throw new HoldfastError('BAD_FRAME', 'bytes: not canonical base64');
+  if (padding > 0 && encodeBase64(bytes.subarray(bytes.length - (3 - padding))) !== text.slice(-4))
+    throw new HoldfastError('BAD_FRAME', '"bytes": not canonical base64');
   return bytes;
 }

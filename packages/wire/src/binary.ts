@@ -28,6 +28,7 @@ export interface BinaryEntry {
   readonly bytes: Uint8Array;
 }
 
+/** Throws `USAGE` for a number that no varint can hold, such as an `ifHead` of 2^53 - 1. */
 export function encodeBinaryPublish(publish: BinaryPublish): Uint8Array {
   const writer = new Writer(KIND_PUBLISH);
   writer.varint(publish.topic === undefined ? publish.number : 0);
@@ -39,6 +40,7 @@ export function encodeBinaryPublish(publish: BinaryPublish): Uint8Array {
   return writer.finish(publish.bytes);
 }
 
+/** Throws `USAGE` for a number that no varint can hold. Lone surrogates in `from` become U+FFFD. */
 export function encodeBinaryEntry(entry: BinaryEntry): Uint8Array {
   const writer = new Writer(KIND_ENTRY);
   writer.varint(entry.number);
@@ -73,7 +75,15 @@ export function decodeBinaryPublish(frame: Uint8Array): BinaryPublish {
 /** Throws `BAD_BINARY`. The bytes are a copy: the frame may be reused. */
 export function decodeBinaryEntry(frame: Uint8Array): BinaryEntry {
   const reader = new Reader(frame, KIND_ENTRY);
-  return { number: reader.varint(), offset: reader.varint(), seq: reader.varint(), at: reader.varint(), producer: reader.text(), from: reader.text(), bytes: reader.rest() };
+  return {
+    number: reader.varint(),
+    offset: reader.varint(),
+    seq: reader.varint(),
+    at: reader.varint(),
+    producer: reader.text(),
+    from: reader.text(),
+    bytes: reader.rest(),
+  };
 }
 
 class Writer {
@@ -84,6 +94,7 @@ class Writer {
   }
 
   varint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw new HoldfastError('USAGE', `${value} is not an integer from 0 to 2^53 - 1`);
     while (value > 127) {
       this.#head.push((value % 128) | 128);
       value = Math.floor(value / 128);

@@ -8,7 +8,20 @@
 import type { ErrorCode } from './codes.ts';
 import { encodeClientMessage } from './client-frames.ts';
 import { HoldfastError } from './error.ts';
-import type { ClientMessage, EntryMessage, Gap, Hello, Position, RegisterMessage, ServerMessage, Skip, Subscribed } from './messages.ts';
+import type {
+  ClientMessage,
+  EntryMessage,
+  Gap,
+  Hello,
+  Position,
+  RegisterMessage,
+  RequestId,
+  ServerMessage,
+  Skip,
+  Subscribed,
+  SubscribeRequest,
+  Unsubscribe,
+} from './messages.ts';
 import { parseServerFrame } from './server-frames.ts';
 
 export type ClientPhase = 'greeting' | 'welcoming' | 'open' | 'closed';
@@ -24,14 +37,22 @@ export class ProtocolError extends HoldfastError {
   }
 }
 
+/** One subscription's reading place. A new subscription to the topic begins a new stream. */
 interface Stream {
+  readonly topic: string;
   readonly number: number;
   position: Position;
+  /** Unsubscribed by the client: what is still under way may come. */
+  isLeaving: boolean;
 }
 
 export class ClientSession {
   readonly #streams = new Map<string, Stream>();
   readonly #topics = new Map<number, string>();
+  /** The positions asked for, by the id of the subscription, until its answer. */
+  readonly #wanted = new Map<RequestId, Position>();
+  /** The streams to forget, by the id of the unsubscription, until its answer. */
+  readonly #leaving = new Map<RequestId, Stream>();
   #phase: ClientPhase = 'greeting';
 
   get phase(): ClientPhase {
@@ -42,13 +63,20 @@ export class ClientSession {
   hello(message: Hello): string {
     if (this.#phase !== 'greeting') throw new ProtocolError('local', 'HELLO_TWICE', `hello() in phase ${this.#phase}`);
     this.#phase = 'welcoming';
+    for (const request of message.subscribe ?? []) this.#expect(request);
     return encodeClientMessage(message) as string;
   }
 
-  /** A frame for a message after the hello. Throws a local `ProtocolError` before it or after the end. */
+  /**
+   * A frame for a message after the hello. Throws a local `ProtocolError` before it or after the end, and `USAGE` as
+   * `encodeClientMessage`. The ids of requests that wait for their answers must differ.
+   */
   send(message: Exclude<ClientMessage, Hello>): string | Uint8Array {
-    if (this.#phase === 'greeting' || this.#phase === 'closed') throw new ProtocolError('local', 'HELLO_REQUIRED', `"${message.type}" in phase ${this.#phase}`);
-    return encodeClientMessage(message, message.type === 'publish' ? this.#streams.get(message.topic)?.number : undefined);
+    if (this.#phase === 'greeting' || this.#phase === 'closed')
+      throw new ProtocolError('local', 'HELLO_REQUIRED', `"${message.type}" in phase ${this.#phase}`);
+    if (message.type === 'subscribe') this.#expect(message);
+    if (message.type === 'unsubscribe') this.#leave(message);
+    return encodeClientMessage(message, message.type === 'publish' ? this.#numberOf(message.topic) : undefined);
   }
 
   close(): void {
@@ -56,10 +84,11 @@ export class ClientSession {
   }
 
   /**
-   * Takes one frame of the server: the message, or `undefined` for a type to be ignored. Throws a remote `ProtocolError`
-   * for what cannot be understood or does not follow its place; the session is closed then.
+   * Takes one frame of the server: the message, or `undefined` for a type to be ignored and for anything after the end.
+   * Throws a remote `ProtocolError` for what cannot be understood or does not follow its place; the session is closed then.
    */
   receive(frame: string | Uint8Array): ServerMessage | undefined {
+    if (this.#phase === 'closed') return undefined;
     try {
       const message = parseServerFrame(frame, (number) => this.#topics.get(number));
       if (message !== undefined) this.#check(message);
@@ -91,11 +120,14 @@ export class ClientSession {
         return this.#jump(message);
       case 'register':
         return this.#revise(message);
-      case 'ack':
       case 'reply':
+        return this.#forget(message.id);
+      case 'error':
+        if (message.id !== undefined) this.#wanted.delete(message.id);
+        return;
+      case 'ack':
       case 'signal':
       case 'presence':
-      case 'error':
       case 'goaway':
       case 'ping':
       case 'pong':
@@ -103,9 +135,43 @@ export class ClientSession {
     }
   }
 
-  #begin({ topic, number, position }: Subscribed): void {
-    this.#streams.set(topic, { number, position });
+  #expect({ id, position }: SubscribeRequest): void {
+    if (position !== undefined) this.#wanted.set(id, position);
+  }
+
+  /** HF-5.2: the place that was asked for, since whatever cannot be had is said by a gap. */
+  #begin({ id, topic, number, position }: Subscribed): void {
+    const wanted = this.#wanted.get(id);
+    this.#wanted.delete(id);
+    if (wanted !== undefined && !isSamePlace(wanted, position))
+      throw outOfOrder(`"subscribed" to "${topic}" at ${place(position)} where ${place(wanted)} was asked for`);
+    const older = this.#streams.get(topic);
+    if (older !== undefined) this.#topics.delete(older.number);
+    this.#streams.set(topic, { topic, number, position, isLeaving: false });
     this.#topics.set(number, topic);
+  }
+
+  /** A number is used only while the subscription that told it stands (HF-9.1). */
+  #numberOf(topic: string): number | undefined {
+    const stream = this.#streams.get(topic);
+    return stream === undefined || stream.isLeaving ? undefined : stream.number;
+  }
+
+  #leave({ topic, id }: Unsubscribe): void {
+    const stream = this.#streams.get(topic);
+    if (stream === undefined) return;
+    stream.isLeaving = true;
+    if (id !== undefined) this.#leaving.set(id, stream);
+  }
+
+  /** HF-5.11: nothing of the topic comes after the reply, unless it was subscribed anew. */
+  #forget(id: RequestId): void {
+    const stream = this.#leaving.get(id);
+    if (stream === undefined) return;
+    this.#leaving.delete(id);
+    if (this.#streams.get(stream.topic) !== stream) return;
+    this.#streams.delete(stream.topic);
+    this.#topics.delete(stream.number);
   }
 
   #stream(topic: string, what: string): Stream {
@@ -116,28 +182,42 @@ export class ClientSession {
 
   #advance({ topic, offset }: EntryMessage): void {
     const stream = this.#stream(topic, 'an entry');
-    if (offset !== stream.position.offset + 1) throw outOfOrder(`entry ${offset} of "${topic}" where ${stream.position.offset + 1} is next`);
+    if (offset !== stream.position.offset + 1)
+      throw outOfOrder(`entry ${offset} of "${topic}" where ${stream.position.offset + 1} is next`);
     stream.position = { ...stream.position, offset };
   }
 
   #skip({ topic, first, last }: Skip): void {
     const stream = this.#stream(topic, 'a skip');
-    if (first !== stream.position.offset + 1 || last < first) throw outOfOrder(`skip ${first} to ${last} of "${topic}" where ${stream.position.offset + 1} is next`);
+    if (first !== stream.position.offset + 1 || last < first)
+      throw outOfOrder(`skip ${first} to ${last} of "${topic}" where ${stream.position.offset + 1} is next`);
     stream.position = { ...stream.position, offset: last };
   }
 
-  #jump({ topic, after }: Gap): void {
+  #jump({ topic, before, after }: Gap): void {
     const stream = this.#stream(topic, 'a gap');
-    const isBackwards = after.epoch === stream.position.epoch && after.offset < stream.position.offset;
-    if (isBackwards) throw outOfOrder(`a gap of "${topic}" that leads back to ${after.offset} from ${stream.position.offset}`);
+    const { position } = stream;
+    if (!isSamePlace(before, position)) throw outOfOrder(`a gap of "${topic}" from ${place(before)} where the place is ${place(position)}`);
+    const isBackwards = after.epoch === position.epoch && (after.offset < position.offset || after.revision < position.revision);
+    if (isBackwards) throw outOfOrder(`a gap of "${topic}" that leads back to ${place(after)} from ${place(position)}`);
     stream.position = after;
   }
 
   #revise({ topic, revision }: RegisterMessage): void {
     const stream = this.#stream(topic, 'a register');
-    if (revision <= stream.position.revision) throw outOfOrder(`register revision ${revision} of "${topic}" after ${stream.position.revision}`);
+    if (revision <= stream.position.revision)
+      throw outOfOrder(`register revision ${revision} of "${topic}" after ${stream.position.revision}`);
     stream.position = { ...stream.position, revision };
   }
+}
+
+/** Whether two positions are at the same entry. Registers change beside the log and do not move the place in it. */
+function isSamePlace(a: Position, b: Position): boolean {
+  return a.epoch === b.epoch && a.offset === b.offset;
+}
+
+function place({ epoch, offset, revision }: Position): string {
+  return `${epoch}:${offset}:${revision}`;
 }
 
 function outOfOrder(message: string): ProtocolError {

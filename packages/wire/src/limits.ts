@@ -1,11 +1,13 @@
-/** The limits that a server announces in `welcome` (PROTOCOL.md HF-12), with their defaults. */
+/** The limits that a server announces in `welcome` (PROTOCOL.md HF-12), with their defaults and bounds. */
+
+import { HoldfastError } from './error.ts';
 
 export interface Limits {
   /** The largest frame either way, bytes. */
   readonly frameBytesMax: number;
   /** W: unanswered publishes per topic and producer, and outcomes kept for them. */
   readonly inFlightMax: number;
-  /** Subscriptions in one `hello`. */
+  /** Subscriptions in one `hello`; at least 64, so that a client knows what it may send before `welcome` (HF-3.2). */
   readonly topicsPerFrameMax: number;
   /** Subscriptions of one connection. */
   readonly subscriptionsMax: number;
@@ -15,7 +17,7 @@ export interface Limits {
   readonly readCountMax: number;
   /** Unanswered `read`, `call`, `register`, `auth` and `subscribe` requests of one connection. */
   readonly requestsMax: number;
-  /** Nesting of JSON, levels. */
+  /** Nesting of JSON, levels of objects and arrays; a frame's own object is the first. */
   readonly depthMax: number;
   /** What the server holds for a slow connection before its cursors stop, bytes. */
   readonly queueBytesMax: number;
@@ -36,16 +38,40 @@ export const DEFAULT_LIMITS: Limits = {
   producerSilenceMs: 2_592_000_000,
 };
 
+/** The largest `depthMax` that a server may have: clients refuse what is nested much deeper. */
+export const DEPTH_LIMIT_MAX = 120;
+
+const MINIMA: Readonly<Partial<Record<keyof Limits, number>>> = { topicsPerFrameMax: 64, depthMax: 8 };
+const MAXIMA: Readonly<Partial<Record<keyof Limits, number>>> = { depthMax: DEPTH_LIMIT_MAX };
+
+/**
+ * The defaults with some of them replaced; `undefined` replaces nothing. Throws `USAGE` for a name that is no limit, and
+ * for a value that is no integer within its bounds (from 1, unless HF-12 says otherwise).
+ */
+export function limitsWith(changes: { readonly [Name in keyof Limits]?: number | undefined }): Limits {
+  const limits: Record<string, number> = { ...DEFAULT_LIMITS };
+  for (const [name, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new HoldfastError('USAGE', `"${name}" is not a limit`);
+    if (value === undefined) continue;
+    const min = MINIMA[name as keyof Limits] ?? 1;
+    const max = MAXIMA[name as keyof Limits] ?? Number.MAX_SAFE_INTEGER;
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new HoldfastError('USAGE', `limit "${name}": want an integer from ${min} to ${max}, got ${value}`);
+    limits[name] = value;
+  }
+  return limits as unknown as Limits;
+}
+
 /** One sentence per limit, for the reference page: what it bounds and what happens when it is reached. */
 export const LIMIT_MEANINGS: Readonly<Record<keyof Limits, string>> = {
   frameBytesMax: 'The largest frame, bytes. Larger: close 1009.',
   inFlightMax: 'W: unanswered publishes per topic and producer, and outcomes kept. More: `TOO_MANY_IN_FLIGHT`.',
-  topicsPerFrameMax: 'Subscriptions in one `hello`. More: `BAD_FRAME`.',
+  topicsPerFrameMax: 'Subscriptions in one `hello`; 64 or more. More: `BAD_FRAME`.',
   subscriptionsMax: 'Subscriptions of one connection. More: `TOO_MANY_SUBSCRIPTIONS`.',
   entriesPerPublishMax: 'Entries in one atomic publish. More: `BAD_FRAME`.',
   readCountMax: 'Entries in one answer to `read`. A larger `limit` is clipped.',
   requestsMax: 'Unanswered requests of one connection. More: `TOO_MANY_IN_FLIGHT`.',
-  depthMax: 'Nesting of JSON, levels. More: `TOO_DEEP`.',
+  depthMax: 'Nesting of JSON: levels of objects and arrays, the frame being the first; 8 to 120. More: `TOO_DEEP`.',
   queueBytesMax: 'Bytes that the server holds for a slow connection. More: its cursors stop until it drains.',
   producerSilenceMs: 'Silence after which a producer is forgotten, ms. Later: `PRODUCER_UNKNOWN`.',
 };

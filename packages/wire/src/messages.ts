@@ -110,7 +110,20 @@ export interface Pong {
 }
 
 /** Everything that a client may say. */
-export type ClientMessage = Hello | Auth | Subscribe | Unsubscribe | Publish | Read | SignalRequest | PresenceRequest | RegisterRequest | Call | Credit | Ping | Pong;
+export type ClientMessage =
+  | Hello
+  | Auth
+  | Subscribe
+  | Unsubscribe
+  | Publish
+  | Read
+  | SignalRequest
+  | PresenceRequest
+  | RegisterRequest
+  | Call
+  | Credit
+  | Ping
+  | Pong;
 
 export interface Welcome {
   readonly type: 'welcome';

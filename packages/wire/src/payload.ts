@@ -12,8 +12,7 @@ export function payloadFields(data: Data): { readonly data: Json } | { readonly 
 
 /** Throws `BAD_FRAME` if there is not exactly one of the two. */
 export function payloadOf(what: string, object: Json): Data {
-  if (!isJsonObject(object)) throw new HoldfastError('BAD_FRAME', `${what}: want an object with "data" or "bytes"`);
-  const { data, bytes } = object;
+  const { data, bytes } = isJsonObject(object) ? object : {};
   if ((data === undefined) === (bytes === undefined)) throw new HoldfastError('BAD_FRAME', `${what}: want either "data" or "bytes"`);
   if (data !== undefined) return data;
   if (typeof bytes !== 'string') throw new HoldfastError('BAD_FRAME', `${what}: "bytes": want base64`);

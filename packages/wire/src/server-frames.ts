@@ -3,13 +3,36 @@
 import { decodeBinaryEntry, encodeBinaryEntry } from './binary.ts';
 import { HoldfastError } from './error.ts';
 import { parseJson, type Json } from './json.ts';
+import { DEPTH_LIMIT_MAX } from './limits.ts';
 import type { EntryMessage, EntryRecord, ReadPage, ServerMessage } from './messages.ts';
+import { isName } from './names.ts';
 import { payloadFields, payloadOf } from './payload.ts';
-import { assertShape, booleanField, countField, idField, jsonField, keyField, listField, nameField, nested, oneOf, optional, seqField, textField, topicField, type Shape } from './shape.ts';
+import {
+  assertShape,
+  booleanField,
+  countField,
+  idField,
+  jsonField,
+  keyField,
+  listOf,
+  messageType,
+  nameField,
+  nested,
+  oneOf,
+  optional,
+  seqField,
+  textField,
+  topicField,
+  type Shape,
+} from './shape.ts';
+
+type JsonObject = { readonly [key: string]: Json };
 
 const POSITION = nested({ epoch: nameField, offset: countField, revision: countField });
-const MEMBER = nested({ subject: textField, client: nameField, state: jsonField, since: countField });
+const MEMBER: Shape = { subject: textField, client: nameField, state: jsonField, since: countField };
 const ENTRY: Shape = { offset: seqField, producer: nameField, seq: countField, from: textField, at: countField };
+
+const READ_PAGE: Shape = { epoch: nameField, first: countField, last: countField, entries: listOf(ENTRY) };
 
 const LIMITS = nested({
   frameBytesMax: seqField,
@@ -30,10 +53,24 @@ const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
   entry: { topic: topicField, ...ENTRY },
   skip: { topic: topicField, first: seqField, last: seqField },
   gap: { topic: topicField, reason: oneOf('retention', 'epoch', 'ahead', 'floor'), before: POSITION, after: POSITION },
-  ack: { topic: topicField, producer: nameField, seq: seqField, offset: seqField, epoch: nameField, count: optional(seqField), duplicate: optional(booleanField), id: optional(idField) },
+  ack: {
+    topic: topicField,
+    producer: nameField,
+    seq: seqField,
+    offset: seqField,
+    epoch: nameField,
+    count: optional(seqField),
+    duplicate: optional(booleanField),
+    id: optional(idField),
+  },
   reply: { id: idField, data: jsonField },
   signal: { topic: topicField, from: textField, client: nameField, data: jsonField },
-  presence: { topic: topicField, event: oneOf('members', 'enter', 'update', 'leave'), members: optional(listField), member: optional(MEMBER) },
+  presence: {
+    topic: topicField,
+    event: oneOf('members', 'enter', 'update', 'leave'),
+    members: optional(listOf(MEMBER)),
+    member: optional(nested(MEMBER)),
+  },
   register: { topic: topicField, key: keyField, value: jsonField, revision: seqField },
   error: {
     code: textField,
@@ -51,8 +88,8 @@ const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
   pong: { id: optional(idField) },
 };
 
-/** Nesting that a client accepts; a server's own bound is at least this. */
-const DEPTH_MAX = 64;
+/** Nesting that a client accepts: room for the envelope of a `read` around the deepest payload of any server's limits. */
+const DEPTH_MAX = DEPTH_LIMIT_MAX + 8;
 
 /** A text frame for a message. Entries have functions of their own, since they are framed once for many. */
 export function encodeServerMessage(message: Exclude<ServerMessage, EntryMessage>): string {
@@ -86,48 +123,41 @@ export function encodeReadEntry({ data, ...fields }: EntryRecord): Json {
 export function parseServerFrame(frame: string | Uint8Array, topicOf: (number: number) => string | undefined): ServerMessage | undefined {
   if (typeof frame !== 'string') return parseBinary(frame, topicOf);
   const value = parseJson(frame, DEPTH_MAX);
-  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
-  if (typeof type !== 'string') throw new HoldfastError('BAD_FRAME', 'want a JSON object with "type", a string');
+  const type = messageType(value);
   if (!Object.hasOwn(SHAPES, type)) return undefined;
   assertShape(type, value, SHAPES[type as ServerMessage['type']]);
-  if (type === 'entry') return entryMessage(value as { readonly [key: string]: Json });
-  if (type === 'presence') assertPresence(value as { readonly [key: string]: Json });
+  if (type === 'entry') return entryMessage(value as JsonObject);
+  if (type === 'presence') assertPresence(value as JsonObject);
   return value as unknown as ServerMessage;
 }
 
 /** The page in the reply to `read`. Throws `BAD_FRAME`. */
 export function parseReadPage(data: Json): ReadPage {
-  assertShape('reply to read', data, { epoch: nameField, first: countField, last: countField, entries: listField });
-  const { epoch, first, last, entries } = data as { epoch: string; first: number; last: number; entries: Json[] };
-  return {
-    epoch,
-    first,
-    last,
-    entries: entries.map((entry) => {
-      assertShape('reply to read: entry', entry, ENTRY);
-      return entryRecord(entry as { readonly [key: string]: Json });
-    }),
-  };
+  assertShape('reply to read', data, READ_PAGE);
+  const { epoch, first, last, entries } = data as unknown as Omit<ReadPage, 'entries'> & { readonly entries: readonly JsonObject[] };
+  return { epoch, first, last, entries: entries.map(entryRecord) };
 }
 
-function entryRecord(fields: { readonly [key: string]: Json }): EntryRecord {
+function entryRecord(fields: JsonObject): EntryRecord {
   const { offset, producer, seq, from, at } = fields as unknown as EntryRecord;
   return { offset, producer, seq, from, at, data: payloadOf('entry', fields) };
 }
 
-function entryMessage(fields: { readonly [key: string]: Json }): EntryMessage {
+function entryMessage(fields: JsonObject): EntryMessage {
   return { type: 'entry', topic: fields['topic'] as string, ...entryRecord(fields) };
 }
 
-function assertPresence(fields: { readonly [key: string]: Json }): void {
-  if (fields['event'] !== 'members') return assertShape('presence', fields, { member: MEMBER });
-  assertShape('presence', fields, { members: listField });
-  for (const member of fields['members'] as Json[]) assertShape('presence', { member }, { member: MEMBER });
+/** HF-7.6: which of the two fields there must be depends on the event. */
+function assertPresence({ event, members, member }: JsonObject): void {
+  const missing = event === 'members' ? members === undefined && 'members' : member === undefined && 'member';
+  if (missing !== false) throw new HoldfastError('BAD_FRAME', `presence: "${missing}": missing with "event": "${event as string}"`);
 }
 
 function parseBinary(frame: Uint8Array, topicOf: (number: number) => string | undefined): EntryMessage {
   const { number, bytes, ...fields } = decodeBinaryEntry(frame);
   const topic = topicOf(number);
+  if (fields.offset < 1 || !isName(fields.producer))
+    throw new HoldfastError('BAD_BINARY', 'entry: an offset or producer is not legal (HF-1)');
   if (topic === undefined) throw new HoldfastError('BAD_BINARY', `no topic has the number ${number}`);
   return { type: 'entry', topic, ...fields, data: bytes };
 }

@@ -6,7 +6,7 @@
  */
 
 import { CLOSE_CODES } from './codes.ts';
-import { parseClientFrame, requestIdOf } from './client-frames.ts';
+import { frameSubject, isHelloFrame, parseClientFrame, type FrameSubject } from './client-frames.ts';
 import { HoldfastError } from './error.ts';
 import type { Limits } from './limits.ts';
 import type { ClientMessage, ErrorMessage, RequestId } from './messages.ts';
@@ -16,10 +16,14 @@ const ERROR_COUNT_MAX = 16;
 
 export type ServerPhase = 'greeting' | 'welcoming' | 'open' | 'closed';
 
-/** What one frame amounts to. A violation with `close` ends the connection after its error is sent. */
+/**
+ * What one frame amounts to. A violation with `close` ends the connection after its error is sent. `ignored`: the session
+ * was over already; what a client sends then is neither carried out nor answered.
+ */
 export type Received =
   | { readonly kind: 'message'; readonly message: ClientMessage }
-  | { readonly kind: 'violation'; readonly error: ErrorMessage; readonly close?: { readonly code: number; readonly reason: string } };
+  | { readonly kind: 'violation'; readonly error: ErrorMessage; readonly close?: { readonly code: number; readonly reason: string } }
+  | { readonly kind: 'ignored' };
 
 export interface ServerSessionOptions {
   readonly limits: Limits;
@@ -28,7 +32,10 @@ export interface ServerSessionOptions {
 }
 
 /** The `error` message for an error, with what it belongs to. */
-export function errorMessage(error: HoldfastError, about: { readonly id?: RequestId | undefined; readonly topic?: string; readonly producer?: string; readonly seq?: number } = {}): ErrorMessage {
+export function errorMessage(
+  error: HoldfastError,
+  about: Omit<FrameSubject, 'id'> & { readonly id?: RequestId | undefined } = {},
+): ErrorMessage {
   const { id, ...rest } = about;
   return {
     type: 'error',
@@ -69,6 +76,7 @@ export class ServerSession {
 
   /** Takes one frame of the client. Never throws for anything that a client can send. */
   receive(frame: string | Uint8Array): Received {
+    if (this.#phase === 'closed') return { kind: 'ignored' };
     let message: ClientMessage;
     try {
       message = parseClientFrame(frame, this.#limits, this.#topicOf);
@@ -77,26 +85,32 @@ export class ServerSession {
       return this.#refuse(error, frame);
     }
     const isHello = message.type === 'hello';
-    if (this.#phase === 'greeting' && !isHello) return this.#end(new HoldfastError('HELLO_REQUIRED', `"${message.type}" before "hello"`), requestIdOf(frame));
-    if (this.#phase !== 'greeting' && isHello) return this.#end(new HoldfastError('HELLO_TWICE'), undefined);
+    if (this.#phase === 'greeting' && !isHello)
+      return this.#end(new HoldfastError('HELLO_REQUIRED', `"${message.type}" before "hello"`), frame);
+    if (this.#phase !== 'greeting' && isHello) return this.#end(new HoldfastError('HELLO_TWICE'), frame);
     if (isHello) this.#phase = 'welcoming';
     return { kind: 'message', message };
   }
 
   #refuse(error: HoldfastError, frame: string | Uint8Array): Received {
-    const id = requestIdOf(frame);
     if (this.#phase === 'greeting') {
       // Before the hello there is nobody to be patient with: a malformed hello is explained, then the connection ends.
-      const isHello = typeof frame === 'string' && frame.includes('"hello"');
-      return this.#end(isHello ? error : new HoldfastError('HELLO_REQUIRED', `the first frame is not a hello: ${error.message}`), id);
+      return this.#end(
+        isHelloFrame(frame) ? error : new HoldfastError('HELLO_REQUIRED', `the first frame is not a hello: ${error.message}`),
+        frame,
+      );
     }
     this.#errorCount += 1;
-    if (this.#errorCount > ERROR_COUNT_MAX) return this.#end(new HoldfastError('TOO_MANY_ERRORS'), id);
-    return { kind: 'violation', error: errorMessage(error, { id }) };
+    if (this.#errorCount > ERROR_COUNT_MAX) return this.#end(new HoldfastError('TOO_MANY_ERRORS'), frame);
+    return { kind: 'violation', error: errorMessage(error, frameSubject(frame)) };
   }
 
-  #end(error: HoldfastError, id: RequestId | undefined): Received {
+  #end(error: HoldfastError, frame: string | Uint8Array): Received {
     this.#phase = 'closed';
-    return { kind: 'violation', error: errorMessage(error, { id }), close: { code: CLOSE_CODES.PROTOCOL.code, reason: error.code } };
+    return {
+      kind: 'violation',
+      error: errorMessage(error, frameSubject(frame)),
+      close: { code: CLOSE_CODES.PROTOCOL.code, reason: error.code },
+    };
   }
 }

@@ -1,7 +1,7 @@
 /** A small table language for the fields of a message, so that every check names its field (PROTOCOL.md HF-4.1). */
 
 import { HoldfastError } from './error.ts';
-import type { Json } from './json.ts';
+import { isJsonObject, type Json } from './json.ts';
 import { isName, isRegisterKey, isTopicName } from './names.ts';
 
 /** One field: what it must satisfy, and how to say so. */
@@ -9,6 +9,8 @@ export interface Field {
   readonly want: string;
   readonly optional: boolean;
   readonly test: (value: unknown) => boolean;
+  /** For an object, or for each item of a list: its own fields. */
+  readonly shape?: Shape;
 }
 
 /** The fields of one message. */
@@ -26,7 +28,9 @@ function isInteger(value: unknown, min: number): boolean {
 
 /** HF-1.4. */
 export function isRequestId(value: unknown): value is string | number {
-  return (typeof value === 'string' && value.length >= 1 && value.length <= 64) || (typeof value === 'number' && Number.isSafeInteger(value));
+  return (
+    (typeof value === 'string' && value.length >= 1 && value.length <= 64) || (typeof value === 'number' && Number.isSafeInteger(value))
+  );
 }
 
 export const topicField: Field = field('a topic name (HF-1.1)', isTopicName);
@@ -38,8 +42,6 @@ export const seqField: Field = field('an integer from 1', (value) => isInteger(v
 export const textField: Field = field('a string', (value) => typeof value === 'string');
 export const booleanField: Field = field('true or false', (value) => typeof value === 'boolean');
 export const jsonField: Field = field('a JSON value', (value) => value !== undefined);
-export const numberField: Field = field('a number', (value) => typeof value === 'number');
-export const listField: Field = field('a list', (value) => Array.isArray(value));
 
 export function oneOf(...names: string[]): Field {
   return field(`one of ${names.map((name) => `"${name}"`).join(', ')}`, (value) => typeof value === 'string' && names.includes(value));
@@ -51,24 +53,50 @@ export function optional(required: Field): Field {
 
 /** A field that is itself an object of a shape. */
 export function nested(shape: Shape): Field {
-  return field('an object as the clause describes', (value) => mismatch(value, shape) === undefined);
+  return { ...field('an object', isJsonObject), shape };
 }
 
-/** The first field that does not fit, as a sentence; `undefined` if all do. */
-function mismatch(value: unknown, shape: Shape): string | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'want an object';
-  const object = value as Readonly<Record<string, unknown>>;
-  for (const [name, { want, optional: mayMiss, test }] of Object.entries(shape)) {
-    const found = object[name];
-    if (found === undefined ? !mayMiss : !test(found)) return `"${name}": want ${want}, got ${brief(found)}`;
+/** A field that is a list of objects of a shape. */
+export function listOf(shape: Shape): Field {
+  return { ...field('a list', Array.isArray), shape };
+}
+
+/** The first field that does not fit, as a sentence; `undefined` if all do. `path` leads to the object, such as `position.`. */
+function mismatch(object: { readonly [key: string]: unknown }, shape: Shape, path: string): string | undefined {
+  for (const name of Object.keys(shape)) {
+    const { want, optional: mayMiss, test, shape: inner } = shape[name]!;
+    const found = Object.hasOwn(object, name) ? object[name] : undefined;
+    if (found === undefined ? !mayMiss : !test(found)) return `"${path}${name}": want ${want}, got ${brief(found)}`;
+    if (found === undefined || inner === undefined) continue;
+    const complaint = isJsonObject(found)
+      ? mismatch(found, inner, `${path}${name}.`)
+      : mismatchInList(found as readonly unknown[], inner, `${path}${name}`);
+    if (complaint !== undefined) return complaint;
   }
   return undefined;
 }
 
-/** Throws `BAD_FRAME` with the name of the field. `what` begins the sentence, such as `publish`. */
+function mismatchInList(list: readonly unknown[], shape: Shape, path: string): string | undefined {
+  for (const [index, item] of list.entries()) {
+    const complaint = isJsonObject(item)
+      ? mismatch(item, shape, `${path}[${index}].`)
+      : `"${path}[${index}]": want an object, got ${brief(item)}`;
+    if (complaint !== undefined) return complaint;
+  }
+  return undefined;
+}
+
+/** Throws `BAD_FRAME` with the path of the field, such as `"subscribe[3].topic"`. `what` begins the sentence, such as `publish`. */
 export function assertShape(what: string, value: unknown, shape: Shape): void {
-  const complaint = mismatch(value, shape);
+  const complaint = isJsonObject(value) ? mismatch(value, shape, '') : `want an object, got ${brief(value)}`;
   if (complaint !== undefined) throw new HoldfastError('BAD_FRAME', `${what}: ${complaint}`);
+}
+
+/** The type of the message that a frame holds, known or not. Throws `BAD_FRAME`. */
+export function messageType(value: Json): string {
+  const type = isJsonObject(value) && Object.hasOwn(value, 'type') ? value['type'] : undefined;
+  if (typeof type !== 'string') throw new HoldfastError('BAD_FRAME', 'want a JSON object with "type", a string');
+  return type;
 }
 
 function brief(value: unknown): string {

@@ -29,7 +29,7 @@ export function utf8Length(text: string): number {
 /** Strict: throws `BAD_BINARY` for anything that is not well-formed UTF-8 (RFC 3629). */
 export function decodeUtf8(bytes: Uint8Array): string {
   let text = '';
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const first = bytes[at]!;
     if (first < 0x80) {
       text += String.fromCharCode(first);
