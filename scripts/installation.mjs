@@ -4,9 +4,9 @@
  */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire, isBuiltin } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { npm, root, tool } from './workspace.mjs';
+import { npm, root, run, tool } from './workspace.mjs';
 
 const NODE_MIN = [20, 19];
 // Not `npm ci`: it refuses a lock file that lacks the binaries for other systems, and a mirror need not have all of those.
@@ -24,7 +24,7 @@ export async function ensureInstalled() {
   }
   const missing = whatIsMissing(root);
   if (missing !== undefined) await install(missing);
-  if (!hasBuiltinSqlite() && !loadsBetterSqlite()) await compileSqlite();
+  if (!hasBuiltinSqlite() && !(await loadsBetterSqlite())) await compileSqlite();
 }
 
 /** Builds all packages; prints nothing unless that fails. */
@@ -77,7 +77,7 @@ async function compileSqlite() {
   if (tools.length === 0) console.log(`Compiling better-sqlite3 for Node ${process.versions.node}: one to three minutes.`);
   const present = existsSync(join(root, 'node_modules/better-sqlite3'));
   const { output } = await withHeartbeat(npm(present ? ['rebuild', 'better-sqlite3'] : INSTALL));
-  if (loadsBetterSqlite()) return;
+  if (await loadsBetterSqlite()) return;
   if (tools.length > 0)
     throw new InstallationError(`There is no SQLite for this Node, and ${tools.join(', ')} to compile one not found. ${compilerAdvice()}`);
   throw new InstallationError(
@@ -93,14 +93,10 @@ function hasBuiltinSqlite() {
   return isBuiltin('node:sqlite');
 }
 
-function loadsBetterSqlite() {
-  try {
-    const Database = createRequire(join(root, 'packages/store-sqlite/package.json'))('better-sqlite3');
-    new Database(':memory:').close();
-    return true;
-  } catch {
-    return false;
-  }
+/** Tried in a process of its own: Node remembers in this one that a module was not there. */
+async function loadsBetterSqlite() {
+  const code = "new (require('better-sqlite3'))(':memory:').close()";
+  return (await run(process.execPath, ['-e', code], { cwd: join(root, 'packages/store-sqlite') })).code === 0;
 }
 
 function missingCompilerTools() {

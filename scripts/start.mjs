@@ -29,10 +29,25 @@ async function ensureDemo() {
   console.error(`The demo could not be built; the server starts without it.\n${output.trimEnd()}`);
 }
 
+/**
+ * Under npm a shell stands in between, which dies of a signal without passing it on, and the server would be left behind
+ * with its port. When the shell is gone this process sends itself that signal.
+ */
+function followParent() {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  timer.unref();
+}
+
 const args = process.argv.slice(2);
 await orExplain(async () => {
   await ensureInstalled();
   await ensureBuilt();
   await ensureDemo();
+  if (process.env.npm_lifecycle_event !== undefined) followParent();
   await launch('packages/cli/dist/main.js', ['serve', '--static', join(DEMO, 'dist'), ...args]);
 });
