@@ -93,7 +93,7 @@ export interface Retention {
   readonly countMax?: number;
   /** The sum of payload sizes, bytes (UTF-8 for JSON). */
   readonly bytesMax?: number;
-  /** Entries with `at` below this wall-clock time (ms) go. */
+  /** Entries with `at` below this wall-clock time (ms) go, up to the first one that is not: no clock set back cuts a hole. */
   readonly atMin?: number;
 }
 
