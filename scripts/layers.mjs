@@ -6,7 +6,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { conclude, isMain, listFiles, listPackages, root } from './workspace.mjs';
+import { conclude, isMain, listFiles, listPackages, root, TEST_FILE } from './workspace.mjs';
 
 const IMPORT = /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 
@@ -51,7 +51,7 @@ function relativeFault(file, name, home, edges) {
 function outsideFault(file, name, home, rule, packages) {
   const target = packages.find(({ manifest }) => name === manifest.name || name.startsWith(`${manifest.name}/`));
   if (target === undefined) {
-    const free = rule.modules === undefined || file.includes('.test.') || allows(rule.modules, name);
+    const free = rule.modules === undefined || TEST_FILE.test(file) || allows(rule.modules, name);
     return free ? undefined : `is not among the modules that ${home} may import`;
   }
   if (target.dir !== home && !allows(rule.packages, target.dir)) return `is an arrow from ${home} to ${target.dir}`;

@@ -6,7 +6,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { conclude, listPackages, npm, tool } from './workspace.mjs';
+import { conclude, listPackages, npm, TEST_FILE, tool } from './workspace.mjs';
 
 const packages = listPackages();
 const published = packages.filter(({ manifest }) => manifest.private !== true);
@@ -25,8 +25,15 @@ for (const { dir, manifest } of packages) {
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-pack-'));
 try {
   const workspaces = published.map(({ dir }) => `--workspace=${dir}`);
-  const packed = await npm(['pack', '--silent', '--ignore-scripts', `--pack-destination=${folder}`, ...workspaces]);
+  const packed = await npm(['pack', '--json', '--loglevel=error', '--ignore-scripts', `--pack-destination=${folder}`, ...workspaces]);
   if (packed.code !== 0) failures.push(`npm pack:\n${packed.output}`);
+  const listing = packed.code === 0 ? JSON.parse(packed.stdout) : [];
+  for (const { name, files } of Array.isArray(listing) ? listing : Object.values(listing)) {
+    const paths = files.map(({ path }) => path);
+    for (const wanted of ['LICENSE', 'README.md']) if (!paths.includes(wanted)) failures.push(`${name}: the tarball has no ${wanted}`);
+    for (const path of paths.filter((one) => TEST_FILE.test(one) || one.endsWith('.tsbuildinfo')))
+      failures.push(`${name}: ${path} does not belong into the tarball`);
+  }
   for (const tarball of readdirSync(folder)) {
     const path = join(folder, tarball);
     const verdicts = await Promise.all([

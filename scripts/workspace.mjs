@@ -41,23 +41,26 @@ export function listPackages(base = root) {
 }
 
 /**
- * Runs a program and collects what it prints; `show` passes it on as it comes. Resolves with `{code, output}`, code 1 for
- * a program that a signal ended or that took longer than `timeoutMs` (10 minutes). Never rejects.
+ * Runs a program and collects what it prints; `show` passes it on as it comes. Resolves with `{code, output, stdout}`:
+ * `output` has both streams; code 1 stands for a program that a signal ended or that took longer than `timeoutMs` (10
+ * minutes). Never rejects.
  */
 export function run(command, args, { cwd = root, show = false, timeoutMs = 600_000, env = process.env, shell = false } = {}) {
   return new Promise((resolve) => {
-    const chunks = [];
+    const both = [];
+    const out = [];
     const child = spawn(command, args, { cwd, env: { ...env, ...COLOURS }, shell, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
     const collect = (stream) => (chunk) => {
-      chunks.push(chunk);
+      both.push(chunk);
+      if (stream === process.stdout) out.push(chunk);
       if (show) stream.write(chunk);
     };
     child.stdout.on('data', collect(process.stdout));
     child.stderr.on('data', collect(process.stderr));
-    child.on('error', (error) => resolve({ code: 1, output: `${command}: ${error.message}` }));
+    child.on('error', (error) => resolve({ code: 1, output: `${command}: ${error.message}`, stdout: '' }));
     child.on('close', (code, signal) => {
       const end = signal === null ? '' : `\n${command} was ended by ${signal}`;
-      resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') + end });
+      resolve({ code: code ?? 1, output: Buffer.concat(both).toString('utf8') + end, stdout: Buffer.concat(out).toString('utf8') });
     });
   });
 }
@@ -73,6 +76,9 @@ export function npm(args, options) {
   if (file?.endsWith('.js')) return run(process.execPath, [file, ...args], options);
   return run('npm', args, { ...options, shell: process.platform === 'win32' });
 }
+
+/** Files that only tests use: tests themselves, tests of types, fast-check's arbitraries, shared scenes. Neither built nor published. */
+export const TEST_FILE = /\.(?:test|test-d|arbitrary|scene)\.(?:ts|tsx|mjs)$/;
 
 /** Ends a check of the gate: prints each failure, or the one line that says what was checked. */
 export function conclude(failures, summary) {
