@@ -1,7 +1,7 @@
 /**
  * The arrows between packages. `layers.json` says for each which packages it may import and, where `modules` is given,
  * which modules from outside (tests are free in those). Refused as well: a relative import that leaves its package, a deep
- * import past another package's `exports`, a cycle between files. Reads the text of imports only; the compiler does the rest.
+ * import past another package's `exports`, a cycle between files (types aside). Reads the text of imports only; the compiler does the rest.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,9 +10,12 @@ import { conclude, isMain, listFiles, listPackages, root, TEST_FILE } from './wo
 
 const IMPORT = /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 
-/** The module names that a source text imports, in order of appearance. */
+/** What a source text imports, in order of appearance: `{name, isType}`, `isType` where nothing is left at run time. */
 export function importsOf(text) {
-  return [...text.matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3]);
+  return [...text.matchAll(IMPORT)].map((match) => ({
+    name: match[1] ?? match[2] ?? match[3],
+    isType: /^\s*(?:import|export)\s+type\b/.test(match[0]),
+  }));
 }
 
 /** Checks the tree at `base` against `layers`; returns `{failures, imports}`, the second a count. */
@@ -27,9 +30,10 @@ export function checkLayers(base, layers) {
     const rule = home === undefined ? undefined : ruleOf(home, layers);
     if (rule === undefined) continue;
     edges.set(file, []);
-    for (const name of importsOf(readFileSync(join(base, file), 'utf8'))) {
+    for (const { name, isType } of importsOf(readFileSync(join(base, file), 'utf8'))) {
       imports += 1;
-      const fault = name.startsWith('.') ? relativeFault(file, name, home, edges) : outsideFault(file, name, home, rule, packages);
+      const fault = name.startsWith('.') ? relativeFault(file, name, home) : outsideFault(file, name, home, rule, packages);
+      if (name.startsWith('.') && !isType) edges.get(file).push(posix.join(posix.dirname(file), name));
       if (fault !== undefined) failures.push(`${file}: '${name}' ${fault}`);
     }
   }
@@ -41,11 +45,8 @@ function ruleOf(dir, layers) {
   return layers[dir] ?? layers[`${dir.split('/')[0]}/*`];
 }
 
-function relativeFault(file, name, home, edges) {
-  const target = posix.join(posix.dirname(file), name);
-  if (!target.startsWith(`${home}/`)) return `leaves ${home}`;
-  edges.get(file).push(target);
-  return undefined;
+function relativeFault(file, name, home) {
+  return posix.join(posix.dirname(file), name).startsWith(`${home}/`) ? undefined : `leaves ${home}`;
 }
 
 function outsideFault(file, name, home, rule, packages) {

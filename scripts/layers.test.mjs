@@ -37,7 +37,9 @@ import './g.ts';
 const h = await import('./h.ts');
 export const from = 'from', other = './not.ts';
 `;
-    expect(importsOf(text)).toEqual(['./a.ts', './b.ts', './c.ts', './e.ts', './f.ts', './g.ts', './h.ts']);
+    const imports = importsOf(text);
+    expect(imports.filter(({ isType }) => isType).map(({ name }) => name)).toEqual(['./b.ts']);
+    expect(imports.map(({ name }) => name)).toEqual(['./a.ts', './b.ts', './c.ts', './e.ts', './f.ts', './g.ts', './h.ts']);
   });
 });
 
@@ -65,9 +67,15 @@ describe('checkLayers', () => {
     expect(failures[0]).toMatch(reason);
   });
 
+  it('lets two files know one another by types alone', () => {
+    write('packages/high/src/a.ts', `import './b.ts';`);
+    write('packages/high/src/b.ts', `import type { A } from './a.ts';`);
+    expect(checkLayers(base, LAYERS).failures).toEqual([]);
+  });
+
   it('names the files of a cycle in their order', () => {
     write('packages/high/src/a.ts', `import './b.ts';`);
-    write('packages/high/src/b.ts', `import type { C } from './c.ts';`);
+    write('packages/high/src/b.ts', `import { type C } from './c.ts';`);
     write('packages/high/src/c.ts', `import './b.ts';`);
     expect(checkLayers(base, LAYERS).failures).toEqual([
       'cycle: packages/high/src/b.ts -> packages/high/src/c.ts -> packages/high/src/b.ts',

@@ -77,8 +77,8 @@ export function npm(args, options) {
   return run('npm', args, { ...options, shell: process.platform === 'win32' });
 }
 
-/** Files that only tests use: tests themselves, tests of types, fast-check's arbitraries, shared scenes. Neither built nor published. */
-export const TEST_FILE = /\.(?:test|test-d|arbitrary|scene)\.(?:ts|tsx|mjs)$/;
+/** Files that only tests use: tests themselves, tests of types, what several tests share. Neither built nor published. */
+export const TEST_FILE = /\.(?:test|test-d|testing)\.(?:ts|tsx|mjs)$/;
 
 /** Ends a check of the gate: prints each failure, or the one line that says what was checked. */
 export function conclude(failures, summary) {
