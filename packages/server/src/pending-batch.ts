@@ -1,0 +1,73 @@
+/** What was decided and is not yet durable: one store batch under construction or under way, and who waits for it. */
+
+import type { HoldfastError } from '@holdfast/wire';
+import type { Batch, DecidedPublish, Entry, Register } from './store.ts';
+import type { TopicLog } from './topic-log.ts';
+
+/** Called once when the batch is durable, or with the error that took it away. */
+export type Settled = (error: HoldfastError | undefined) => void;
+
+/** What a batch adds to one topic, to be fanned out after the commit. */
+export interface TopicCommit {
+  readonly entries: Entry[];
+  readonly registers: Register[];
+}
+
+export class PendingBatch {
+  readonly #found: { topic: string; epoch: string }[] = [];
+  readonly #publishes: DecidedPublish[] = [];
+  readonly #registers: ({ topic: string } & Register)[] = [];
+  readonly #waiters: Settled[] = [];
+  /** By topic, in the order in which topics were first touched. */
+  readonly commits: Map<TopicLog, TopicCommit> = new Map();
+  #isSettled = false;
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  get isEmpty(): boolean {
+    return this.commits.size === 0;
+  }
+
+  /** How many decisions wait in it. */
+  get size(): number {
+    return this.#publishes.length + this.#registers.length;
+  }
+
+  found(log: TopicLog, epoch: string): void {
+    this.#found.push({ topic: log.topic, epoch });
+    this.#commit(log);
+  }
+
+  publish(log: TopicLog, publish: DecidedPublish, entries: readonly Entry[]): void {
+    this.#publishes.push(publish);
+    this.#commit(log).entries.push(...entries);
+  }
+
+  register(log: TopicLog, register: Register): void {
+    this.#registers.push({ topic: log.topic, ...register });
+    this.#commit(log).registers.push(register);
+  }
+
+  /** `waiter` runs when this batch is settled, in the order of the calls. */
+  whenSettled(waiter: Settled): void {
+    this.#waiters.push(waiter);
+  }
+
+  /** The store's batch. */
+  toBatch(): Batch {
+    return { found: this.#found, publishes: this.#publishes, registers: this.#registers };
+  }
+
+  settle(error?: HoldfastError): void {
+    this.#isSettled = true;
+    for (const waiter of this.#waiters) waiter(error);
+  }
+
+  #commit(log: TopicLog): TopicCommit {
+    let commit = this.commits.get(log);
+    if (commit === undefined) this.commits.set(log, (commit = { entries: [], registers: [] }));
+    return commit;
+  }
+}

@@ -1,0 +1,61 @@
+/** Who a client is, and what it may do: the two hooks that an application gives. Asked on every action (PROTOCOL.md HF-5.10). */
+
+import { HoldfastError } from '@holdfast/wire';
+
+/** Who the credentials say the client is. */
+export interface Identity {
+  /** Stable and unique; what entries carry as `from`. */
+  readonly subject: string;
+  /** Whatever the application wants to find again in `authorize` and in its handlers. */
+  readonly claims?: unknown;
+}
+
+/** What a client showed: in its first frame, and in the HTTP request of the upgrade. */
+export interface Credentials {
+  readonly token: string | undefined;
+  readonly client: string;
+  /** The address of the peer, and the headers of the upgrade, lower-case names. */
+  readonly address: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** Finds out who it is. Throw or reject with `new HoldfastError('UNAUTHENTICATED', why)` to refuse. */
+export type Authenticate = (credentials: Credentials) => Identity | Promise<Identity>;
+
+export type Action = 'subscribe' | 'publish' | 'read' | 'signal' | 'presence' | 'register' | 'call';
+
+/** May `identity` do `action` on `topic`? For `call`, `topic` is the method's name. */
+export interface Question {
+  readonly identity: Identity;
+  readonly action: Action;
+  readonly topic: string;
+  /** With `register`: which one. */
+  readonly key?: string;
+}
+
+/** A right with its bounds. */
+export interface Grant {
+  /** The first offset that may be seen; earlier ones become a gap with reason `floor`. */
+  readonly floor?: number;
+  /** The wall-clock time (ms) at which the right ends; the cursor then pauses. */
+  readonly untilMs?: number;
+}
+
+/** `true` or a grant allows; `false` refuses. */
+export type Authorize = (question: Question) => boolean | Grant | Promise<boolean | Grant>;
+
+/**
+ * The development identity: whoever the token claims to be, or a guest named after the client. For trying things out
+ * on one's own machine only: anybody may be anybody.
+ */
+export function anonymous({ token, client }: Credentials): Identity {
+  if (token === undefined || token === '') return { subject: `guest-${client.slice(0, 8)}` };
+  if (token.length > 64) throw new HoldfastError('UNAUTHENTICATED', 'in development mode the token is a name of at most 64 characters');
+  return { subject: token };
+}
+
+/** Turns the hook's answer into a grant or a refusal that says what was missing. */
+export function grantOf(answer: boolean | Grant, { identity, action, topic }: Question): Grant {
+  if (answer === false) throw new HoldfastError('FORBIDDEN', `"${identity.subject}" may not ${action} "${topic}"`);
+  return answer === true ? {} : answer;
+}

@@ -1,0 +1,28 @@
+/** What connections share on one node: the ports, the sequencer, the topics. Made by the hub. */
+
+import type { HoldfastError, Limits } from '@holdfast/wire';
+import type { Clock } from './clock.ts';
+import type { BeforePublish, Intake } from './intake.ts';
+import type { Sequencer } from './sequencer.ts';
+import type { PageLimits, TopicStore } from './store.ts';
+import type { Topic } from './topic.ts';
+import type { Turnstile } from './turnstile.ts';
+
+export interface Services {
+  readonly clock: Clock;
+  readonly store: TopicStore;
+  readonly limits: Limits;
+  readonly sequencer: Sequencer;
+  readonly intake: Intake;
+  readonly reads: Turnstile;
+  readonly page: PageLimits;
+  /** Whether any rule of the hub matches. */
+  hasTopic(topic: string): boolean;
+  beforePublishOf(topic: string): BeforePublish | undefined;
+  /** The topic with its log read or founded. Rejects with a retryable error if the store cannot. */
+  openTopic(topic: string): Promise<Topic>;
+  /** HF-9.1. */
+  topicOf(number: number): string | undefined;
+  /** Anything thrown, as something that a client can be told; what is not a `HoldfastError` is reported to the operator. */
+  refusalOf(error: unknown): HoldfastError;
+}

@@ -1,0 +1,22 @@
+/** The socket port: one accepted WebSocket as the hub sees it. `websocket.ts` makes one of `ws`, the simulator its own. */
+
+export interface Socket {
+  /** Bytes handed to `send` that have not left the process. */
+  readonly bufferedBytes: number;
+  /** Sends one frame: a string as text, bytes as binary. Ignored after the end. Never throws. */
+  send(frame: string | Uint8Array): void;
+  /** Begins the closing handshake. `reason`: at most 123 bytes of UTF-8. */
+  close(code: number, reason: string): void;
+  /** Drops the connection at once. */
+  terminate(): void;
+  /** Hands over the listener; called once, before anything can arrive. */
+  listen(listener: SocketListener): void;
+}
+
+export interface SocketListener {
+  onFrame(frame: string | Uint8Array): void;
+  /** What was buffered has left. */
+  onDrain(): void;
+  /** The connection is gone; nothing comes after. */
+  onClose(code: number, reason: string): void;
+}

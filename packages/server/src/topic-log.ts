@@ -1,0 +1,189 @@
+/**
+ * One topic's log as the sequencer sees it: the head, what each producer did last, the registers. All of it is volatile:
+ * it runs ahead of the store by what is pending, and is thrown away and read again when a commit fails (PROTOCOL.md
+ * HF-6.14). It decides; it does no I/O and knows no connection.
+ */
+
+import { HoldfastError, type Json } from '@holdfast/wire';
+import type { Kind } from './kind.ts';
+import type { PendingBatch } from './pending-batch.ts';
+import type { Identity } from './rights.ts';
+import type { Entry, Head, Outcome, Payload, ProducerMemory, Register } from './store.ts';
+
+/** A publish that has passed the hooks. `verdict`: what they refused it with. */
+export interface PublishRequest {
+  readonly topic: string;
+  readonly identity: Identity;
+  readonly producer: string;
+  readonly seq: number;
+  readonly digest: string;
+  readonly payloads: readonly Payload[];
+  readonly epoch?: string | undefined;
+  readonly ifHead?: number | undefined;
+  readonly verdict?: HoldfastError | undefined;
+}
+
+/** What became of a publish; given only after the commit that holds it. */
+export type Decision =
+  | { readonly kind: 'accepted'; readonly offset: number; readonly count: number; readonly epoch: string; readonly duplicate: boolean }
+  | { readonly kind: 'refused'; readonly error: HoldfastError };
+
+export interface RegisterWrite {
+  readonly topic: string;
+  readonly key: string;
+  readonly merge: 'max' | 'replace';
+  readonly value: Json;
+  readonly ifRevision?: number | undefined;
+}
+
+interface Recent {
+  readonly seq: number;
+  readonly digest: string;
+  readonly outcome: Outcome;
+  /** The batch that makes it durable; an answer waits for it. */
+  readonly batch: PendingBatch | undefined;
+}
+
+/** The volatile memory of one producer. */
+export interface ProducerState {
+  readonly key: string;
+  seq: number;
+  at: number;
+  recent: Recent[];
+}
+
+interface RegisterState extends Register {
+  readonly batch: PendingBatch | undefined;
+}
+
+/** Decided: the answer is due when `batch` is settled, or at once where it is `undefined`. */
+export interface Verdict<Answer> {
+  readonly answer: Answer;
+  readonly batch: PendingBatch | undefined;
+}
+
+/** HF-6.11: a producer belongs to the subject that used it. */
+export function producerKey(subject: string, producer: string): string {
+  return `${producer} ${subject}`;
+}
+
+export class TopicLog {
+  readonly topic: string;
+  readonly kind: Kind;
+  readonly #outcomesMax: number;
+  epoch = '';
+  first = 1;
+  /** The last offset that was given out, and the last that is durable. */
+  last = 0;
+  committed = 0;
+  revision = 0;
+  committedRevision = 0;
+  readonly producers: Map<string, ProducerState> = new Map();
+  /** Producers whose last publish was refused as retryable: nothing of theirs may overtake it (HF-6.6). */
+  readonly stopped: Set<string> = new Set();
+  registers: Map<string, RegisterState> | undefined;
+
+  constructor(topic: string, kind: Kind, outcomesMax: number) {
+    this.topic = topic;
+    this.kind = kind;
+    this.#outcomesMax = outcomesMax;
+  }
+
+  /** Forgets what is volatile and takes the store's word; what is stopped stays so. */
+  load({ epoch, first, last, revision }: Head): void {
+    this.epoch = epoch;
+    this.first = first;
+    this.last = this.committed = last;
+    this.revision = this.committedRevision = revision;
+    this.producers.clear();
+    this.registers = undefined;
+  }
+
+  loadProducer(key: string, memory: ProducerMemory | undefined): ProducerState {
+    const recent = memory?.recent.map((outcome) => ({ ...outcome, batch: undefined })) ?? [];
+    const state = { key, seq: memory?.seq ?? 0, at: memory?.at ?? 0, recent };
+    this.producers.set(key, state);
+    return state;
+  }
+
+  loadRegisters(registers: readonly Register[]): void {
+    this.registers = new Map(registers.map((register) => [register.key, { ...register, batch: undefined }]));
+  }
+
+  /** HF-6.2 to HF-6.9, in one synchronous step: nothing can come in between. */
+  decide(request: PublishRequest, producer: ProducerState, now: number, batch: PendingBatch): Verdict<Decision> {
+    const { seq, epoch, verdict } = request;
+    if (epoch !== undefined && epoch !== this.epoch) return refused(new HoldfastError('EPOCH_CHANGED', `"${this.topic}" is in epoch ${this.epoch}, not ${epoch}`));
+    if (seq <= producer.seq) return this.#recall(request, producer);
+    if (seq > producer.seq + 1) return refused(this.#overtaking(request, producer));
+    if (verdict?.retryable === true) {
+      this.stopped.add(producer.key);
+      return refused(verdict);
+    }
+    this.stopped.delete(producer.key);
+    const payloads = verdict ?? this.#admit(request);
+    const outcome: Outcome =
+      payloads instanceof HoldfastError ? { kind: 'refused', code: payloads.code, message: payloads.message } : { kind: 'accepted', offset: this.last + 1, count: payloads.length };
+    producer.seq = seq;
+    producer.at = now;
+    producer.recent.push({ seq, digest: request.digest, outcome, batch });
+    if (producer.recent.length > this.#outcomesMax) producer.recent.shift();
+    const accepted = payloads instanceof HoldfastError ? [] : payloads;
+    this.#append(request, accepted, outcome, now, batch);
+    return { answer: this.#decision(outcome, false), batch };
+  }
+
+  /** HF-7.7. `registers` must be loaded. */
+  write({ key, merge, value, ifRevision }: RegisterWrite, batch: PendingBatch): Verdict<Register | HoldfastError> {
+    const current = this.registers!.get(key);
+    if (ifRevision !== undefined && ifRevision !== (current?.revision ?? 0)) {
+      return { answer: new HoldfastError('REVISION_MISMATCH', `register "${key}" is at revision ${current?.revision ?? 0}, not ${ifRevision}`), batch: current?.batch };
+    }
+    if (merge === 'max' && current !== undefined) {
+      const standing: unknown = JSON.parse(current.value);
+      if (typeof standing === 'number' && standing >= (value as number)) return { answer: plain(current), batch: current.batch };
+    }
+    this.revision += 1;
+    const register = { key, value: JSON.stringify(value), revision: this.revision };
+    this.registers!.set(key, { ...register, batch });
+    batch.register(this, register);
+    return { answer: register, batch };
+  }
+
+  #recall({ seq, digest, producer: name }: PublishRequest, producer: ProducerState): Verdict<Decision> {
+    const known = producer.recent.find((recent) => recent.seq === seq);
+    if (known === undefined) return refused(new HoldfastError('STALE_SEQ', `seq ${seq} of producer "${name}" is older than the last ${this.#outcomesMax} outcomes`));
+    if (known.digest !== digest) return refused(new HoldfastError('SEQ_CONFLICT', `producer "${name}" published something else under seq ${seq}`));
+    return { answer: this.#decision(known.outcome, true), batch: known.batch };
+  }
+
+  #overtaking({ seq, producer: name }: PublishRequest, producer: ProducerState): HoldfastError {
+    if (this.stopped.has(producer.key)) return new HoldfastError('PIPELINE_STOPPED', `seq ${producer.seq + 1} of producer "${name}" must succeed first`);
+    if (producer.seq === 0) return new HoldfastError('PRODUCER_UNKNOWN', `"${this.topic}" does not know producer "${name}", so seq ${seq} cannot follow`);
+    return new HoldfastError('SEQ_GAP', `seq ${producer.seq + 1} of producer "${name}" is next, not ${seq}`);
+  }
+
+  #admit({ identity, ifHead, payloads }: PublishRequest): readonly Payload[] | HoldfastError {
+    if (ifHead !== undefined && ifHead !== this.last) return new HoldfastError('HEAD_MISMATCH', `the last offset of "${this.topic}" is ${this.last}, not ${ifHead}`);
+    return this.kind.admit?.({ topic: this.topic, identity, offset: this.last + 1, payloads }) ?? payloads;
+  }
+
+  #append({ identity, producer, seq, digest }: PublishRequest, payloads: readonly Payload[], outcome: Outcome, at: number, batch: PendingBatch): void {
+    const entries: Entry[] = [];
+    for (const payload of payloads) entries.push({ offset: ++this.last, producer, seq, from: identity.subject, at, payload });
+    batch.publish(this, { topic: this.topic, subject: identity.subject, producer, seq, digest, at, outcome, payloads }, entries);
+  }
+
+  #decision(outcome: Outcome, duplicate: boolean): Decision {
+    if (outcome.kind === 'accepted') return { kind: 'accepted', offset: outcome.offset, count: outcome.count, epoch: this.epoch, duplicate };
+    return { kind: 'refused', error: new HoldfastError(outcome.code as HoldfastError['code'], outcome.message) };
+  }
+}
+
+function refused(error: HoldfastError): Verdict<Decision> {
+  return { answer: { kind: 'refused', error }, batch: undefined };
+}
+
+function plain({ key, value, revision }: Register): Register {
+  return { key, value, revision };
+}

@@ -1,0 +1,167 @@
+/**
+ * The socket and HTTP adapter: `ws` for the handshake, reading and control frames. The only file of this package that
+ * knows a socket library (RFC 6455; PROTOCOL.md HF-2).
+ */
+
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { HoldfastError } from '@holdfast/wire';
+import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { Endpoint, type EndpointOptions } from './endpoint.ts';
+import type { Hub } from './hub.ts';
+import type { Socket, SocketListener } from './socket.ts';
+
+/** HF-2.1. */
+export const SUBPROTOCOL = 'holdfast.v1';
+
+export interface AttachOptions {
+  readonly hub: Hub;
+  /** What each path allows. Default: `{ '/': {} }`, everything for everybody: for development. */
+  readonly paths?: Readonly<Record<string, EndpointOptions>>;
+}
+
+/** A hub that takes upgrades from an HTTP server. */
+export interface Attachment {
+  /** Stops taking upgrades. Connections go on; `hub.close()` ends them. */
+  detach(): void;
+}
+
+/**
+ * Lets a hub take the upgrades of an existing HTTP or HTTPS server on the given paths. Other upgrades are left to the
+ * server's other listeners; where there is none, they are refused with 404 (HF-2.2).
+ */
+export function attach(server: Server, { hub, paths = { '/': {} } }: AttachOptions): Attachment {
+  const endpoints = new Map(Object.entries(paths).map(([path, options]) => [path, new Endpoint(options)]));
+  for (const path of endpoints.keys()) {
+    if (!path.startsWith('/')) throw new HoldfastError('USAGE', `the path "${path}" must begin with "/"`);
+  }
+  const acceptor = new WebSocketServer({
+    noServer: true,
+    maxPayload: hub.services.limits.frameBytesMax,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    const endpoint = endpoints.get(pathOf(request));
+    if (endpoint === undefined) {
+      if (server.listenerCount('upgrade') === 1) refuse(stream);
+      return;
+    }
+    acceptor.handleUpgrade(request, stream, head, (socket) => {
+      const address = request.socket.remoteAddress ?? '';
+      hub.accept(new WsSocket(socket, stream), { endpoint, address, headers: request.headers, isProtocol: socket.protocol === SUBPROTOCOL });
+    });
+  };
+  server.on('upgrade', onUpgrade);
+  return { detach: () => void server.off('upgrade', onUpgrade) };
+}
+
+export interface ListenOptions extends AttachOptions {
+  /** Default 8080; 0 takes any free one. */
+  readonly port?: number;
+  /** Default `127.0.0.1`: this machine only. */
+  readonly host?: string;
+  /** Answers plain HTTP requests. Default: 404. */
+  readonly request?: RequestListener;
+}
+
+export interface HoldfastServer {
+  /** Such as `ws://127.0.0.1:8080`; append a path. */
+  readonly url: string;
+  readonly port: number;
+  readonly http: Server;
+  /** Closes the hub (with `goaway`), then the HTTP server. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A server of its own: HTTP, upgrades, a hub. Rejects with the operating system's error, such as `EADDRINUSE`. */
+export async function listen(options: ListenOptions): Promise<HoldfastServer> {
+  const { hub, port = 8080, host = '127.0.0.1', request = notFound } = options;
+  const http = createServer(request);
+  const attachment = attach(http, options);
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.off('error', reject);
+      resolve();
+    });
+  });
+  const address = http.address() as AddressInfo;
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  const close = async (): Promise<void> => {
+    attachment.detach();
+    await hub.close();
+    await new Promise<void>((resolve) => {
+      http.close(() => resolve());
+      http.closeAllConnections();
+    });
+  };
+  return { url: `ws://${name}:${address.port}`, port: address.port, http, close };
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const end = url.indexOf('?');
+  return end === -1 ? url : url.slice(0, end);
+}
+
+function refuse(stream: Duplex): void {
+  stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 29\r\n\r\nno WebSocket endpoint here.\r\n');
+}
+
+const notFound: RequestListener = (_request, response) => {
+  response.writeHead(404, { 'content-type': 'text/plain' });
+  response.end('This is a Holdfast server; connect with a WebSocket.\n');
+};
+
+/** The last text sent by anybody, as bytes: a fan-out sends one text to many, and encodes it once. */
+let lastText = '';
+let lastBytes: Buffer = Buffer.alloc(0);
+
+function bytesOf(text: string): Buffer {
+  if (text !== lastText) {
+    lastText = text;
+    lastBytes = Buffer.from(text);
+  }
+  return lastBytes;
+}
+
+/** One `ws` socket as the hub's port. */
+class WsSocket implements Socket {
+  readonly #socket: WebSocket;
+  readonly #stream: Duplex;
+
+  constructor(socket: WebSocket, stream: Duplex) {
+    this.#socket = socket;
+    this.#stream = stream;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(frame: string | Uint8Array): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (typeof frame === 'string') this.#socket.send(bytesOf(frame), { binary: false });
+    else this.#socket.send(frame, { binary: true });
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  listen(listener: SocketListener): void {
+    this.#socket.on('message', (data: RawData, isBinary: boolean) => {
+      const bytes = data as Buffer;
+      listener.onFrame(isBinary ? bytes : bytes.toString('utf8'));
+    });
+    this.#stream.on('drain', () => listener.onDrain());
+    // `ws` answers a breach with the right close code by itself (1002, 1007, 1009), and then closes.
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', (code: number, reason: Buffer) => listener.onClose(code, reason.toString()));
+  }
+}
