@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { conclude, isMain, listFiles, root } from './workspace.mjs';
 
 const LINES_MAX = 600;
-const EMPTY_NAMES = /^(?:utils?|helpers?|common|misc|types|shared|lib)\./;
+const EMPTY_NAMES = /^(?:utils?|help\w*|common|misc|types|shared|lib)\./;
 
 /** What is wrong with the files under `base`; `{failures, files, longest}`. */
 export function checkFiles(base) {
