@@ -19,14 +19,17 @@ function newestMs(path) {
   return Math.max(0, ...names.map((name) => newestMs(join(path, name))));
 }
 
+/** Builds the demo if something is newer than it is. Resolves with the arguments that make the server serve it. */
 async function ensureDemo() {
+  const served = ['--static', join(DEMO, 'dist')];
   const page = join(DEMO, 'dist/index.html');
   const sources = [DEMO, join(root, 'packages/client/src'), join(root, 'packages/wire/src')];
-  if (existsSync(page) && sources.every((path) => newestMs(path) <= statSync(page).mtimeMs)) return;
+  if (existsSync(page) && sources.every((path) => newestMs(path) <= statSync(page).mtimeMs)) return served;
   console.log('Building the demo.');
   const { code, output } = await tool('vite/bin/vite.js', ['build', '--logLevel', 'warn'], { cwd: DEMO });
-  if (code === 0) return;
+  if (code === 0) return served;
   console.error(`The demo could not be built; the server starts without it.\n${output.trimEnd()}`);
+  return [];
 }
 
 /**
@@ -47,7 +50,7 @@ const args = process.argv.slice(2);
 await orExplain(async () => {
   await ensureInstalled();
   await ensureBuilt();
-  await ensureDemo();
+  const served = await ensureDemo();
   if (process.env.npm_lifecycle_event !== undefined) followParent();
-  await launch('packages/cli/dist/main.js', ['serve', '--static', join(DEMO, 'dist'), ...args]);
+  await launch('packages/cli/dist/main.js', ['serve', ...served, ...args]);
 });
