@@ -102,6 +102,11 @@ export class Connection implements Outlet, SocketListener {
     this.close(close.code, close.reason ?? error.code);
   }
 
+  /** HF-8.3. A plain client is not bothered with it. */
+  goaway(reason: string): void {
+    if (this.#operations !== undefined) this.sendMessage({ type: 'goaway', reason, spreadMs: this.#host.spreadMs() });
+  }
+
   close(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.#socket.close(code, reason);
@@ -185,6 +190,7 @@ export class Connection implements Outlet, SocketListener {
 
   #becomePlain(frame: string | Uint8Array): void {
     this.#beginHeartbeat();
+    this.#client = `plain-${this.session}`;
     this.#plain = new PlainSession(this.#host.services, this, this.endpoint.plain!);
     this.#plain.receive(frame);
   }

@@ -50,6 +50,11 @@ export interface CursorOptions {
   readonly ask: () => Promise<Grant>;
 }
 
+/** Where a subscription without a position begins (HF-5.1): at the head, or `last` entries before it, with all registers. */
+export function startOf({ first }: TopicLog, head: Position, last: number | undefined): Position {
+  return last === undefined ? head : { ...head, offset: Math.max(first - 1, head.offset - last), revision: 0 };
+}
+
 export class Cursor {
   readonly #options: CursorOptions;
   #position: Position;

@@ -9,7 +9,7 @@ import { Connection, type Arrival, type ConnectionHost } from './connection.ts';
 import { Intake, type BeforePublish } from './intake.ts';
 import { log, type Kind } from './kind.ts';
 import { Sequencer } from './sequencer.ts';
-import type { Services } from './services.ts';
+import type { OpenTopic, Services } from './services.ts';
 import type { Socket } from './socket.ts';
 import { Speaker } from './speaker.ts';
 import type { TopicStore } from './store.ts';
@@ -184,7 +184,7 @@ export class Hub implements ConnectionHost {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-    for (const connection of this.#connections) connection.sendMessage({ type: 'goaway', reason, spreadMs: this.spreadMs() });
+    for (const connection of this.#connections) connection.goaway(reason);
     if (drainMs > 0) await this.#drained(drainMs);
     await this.services.sequencer.close();
     for (const connection of this.#connections) connection.close(CLOSE_CODES.GOING_AWAY.code, 'GOING_AWAY');
@@ -255,8 +255,8 @@ export class Hub implements ConnectionHost {
     return this.#rules.find(({ matcher }) => matcher.match(topic) !== undefined);
   }
 
-  async #openTopic(name: string): Promise<Topic> {
-    const topicLog = await this.services.sequencer.open(name);
+  async #openTopic(name: string): Promise<OpenTopic> {
+    const { log: topicLog, head } = await this.services.sequencer.open(name);
     let topic = this.#topics.get(name);
     if (topic === undefined) {
       topic = new Topic({ log: topicLog, number: this.#nextNumber++, clock: this.#clock, graceMs: this.#presenceGraceMs });
@@ -264,7 +264,7 @@ export class Hub implements ConnectionHost {
       this.#numbers.set(topic.number, topic);
     }
     topic.usedAt = this.#clock.now();
-    return topic;
+    return { topic, head };
   }
 
   #refusalOf(error: unknown): HoldfastError {

@@ -22,6 +22,7 @@ import {
 } from '@holdfast/wire';
 import type { Connection } from './connection.ts';
 import type { Action, Grant, Identity } from './rights.ts';
+import { startOf } from './cursor.ts';
 import type { Services } from './services.ts';
 import type { Entry } from './store.ts';
 import { Subscription } from './subscription.ts';
@@ -142,11 +143,9 @@ export class Operations {
   async #open(slot: Slot, { id, topic: name, position, last, credit, presence = false }: SubscribeRequest): Promise<void> {
     const ask = (): Promise<Grant> => this.#ask('subscribe', name);
     const grant = await ask();
-    const topic = await this.#services.openTopic(name);
+    const { topic, head } = await this.#services.openTopic(name);
     if (this.#subscriptions.get(name) !== slot) throw new HoldfastError('NOT_SUBSCRIBED', 'another subscribe or unsubscribe of the same topic came meanwhile');
-    const { epoch, first, committed, committedRevision } = topic.log;
-    const tail = last === undefined ? { epoch, offset: committed, revision: committedRevision } : { epoch, offset: Math.max(first - 1, committed - last), revision: 0 };
-    const start = position ?? tail;
+    const start = position ?? startOf(topic.log, head, last);
     const subscription = new Subscription({
       ...this.#services,
       topic,
@@ -160,7 +159,7 @@ export class Operations {
       onPaused: (error) => this.#connection.sendMessage(errorMessage(error, { topic: name })),
     });
     slot.subscription = subscription;
-    this.#connection.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: committed });
+    this.#connection.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset });
     subscription.start();
   }
 
@@ -205,7 +204,7 @@ export class Operations {
   async #read({ id, topic: name, after, before, limit }: Read): Promise<void> {
     const { limits, store, reads, page } = this.#services;
     const { floor = 1 } = await this.#ask('read', name);
-    const { log } = await this.#services.openTopic(name);
+    const { log } = (await this.#services.openTopic(name)).topic;
     const range = after === undefined ? { before: before! } : { after: Math.max(after, floor - 1) };
     const countMax = Math.min(limit ?? limits.readCountMax, limits.readCountMax);
     const found = await reads.run(() => store.read(name, range, { countMax, bytesMax: page.bytesMax }));

@@ -2,6 +2,7 @@
 
 import { CLOSE_CODES, HoldfastError, type Data, type Json, type Position } from '@holdfast/wire';
 import type { Connection } from './connection.ts';
+import { startOf } from './cursor.ts';
 import { Follower } from './follower.ts';
 import { handlePlainFrame, type PlainClient, type PlainHandler, type PlainItem } from './plain.ts';
 import type { Action, Grant, Identity } from './rights.ts';
@@ -63,10 +64,9 @@ export class PlainSession implements PlainClient {
     try {
       const ask = (): Promise<Grant> => this.#ask('subscribe', topic);
       const grant = await ask();
-      const opened = await this.#services.openTopic(topic);
+      const { topic: opened, head } = await this.#services.openTopic(topic);
       if (!this.#followers.has(topic)) return;
-      const { epoch, first, committed, committedRevision: revision } = opened.log;
-      const start = position ?? { epoch, offset: last === undefined ? committed : Math.max(first - 1, committed - last), revision };
+      const start = position ?? startOf(opened.log, head, last);
       const isReady = (): boolean => this.#connection.isReady;
       const onPaused = (error: HoldfastError): void => this.#answer(error);
       this.#followers.set(topic, new Follower({ ...this.#services, topic: opened, viewer: this.identity, start, grant, ask, isReady, onItem, onPaused }));

@@ -49,7 +49,7 @@ export type Authorize = (question: Question) => boolean | Grant | Promise<boolea
  * on one's own machine only: anybody may be anybody.
  */
 export function anonymous({ token, client }: Credentials): Identity {
-  if (token === undefined || token === '') return { subject: `guest-${client.slice(0, 8)}` };
+  if (token === undefined || token === '') return { subject: `guest-${client.slice(-8)}` };
   if (token.length > 64) throw new HoldfastError('UNAUTHENTICATED', 'in development mode the token is a name of at most 64 characters');
   return { subject: token };
 }

@@ -7,7 +7,7 @@
  * It knows the store and the clock; never a connection, a subscription or a right.
  */
 
-import { HoldfastError } from '@holdfast/wire';
+import { HoldfastError, type Position } from '@holdfast/wire';
 import { randomName, type Clock, type Random } from './clock.ts';
 import type { Kind } from './kind.ts';
 import { PendingBatch, type TopicCommit } from './pending-batch.ts';
@@ -22,6 +22,12 @@ export interface SequencerListener {
   onCommit(log: TopicLog, commit: TopicCommit): void;
   /** The topic's state was read again from the store: the head may have moved, or the epoch be another. */
   onReload(log: TopicLog): void;
+}
+
+/** An opened log. `head`: the last durable offset and revision when it was asked for. */
+export interface OpenLog {
+  readonly log: TopicLog;
+  readonly head: Position;
 }
 
 export interface SequencerOptions {
@@ -70,14 +76,18 @@ export class Sequencer {
     this.#options = options;
   }
 
-  /** The topic's log, read from the store or founded there; resolves when it is durable. Rejects with a retryable `STORE_*`. */
-  open(topic: string): Promise<TopicLog> {
+  /**
+   * The topic's log, read from the store or founded there, and its head at the moment of the call; resolves when the log
+   * is durable. Rejects with a retryable `STORE_*`.
+   */
+  open(topic: string): Promise<OpenLog> {
     return new Promise((resolve, reject) => {
       this.#withLog(topic, (log) => {
         if (log instanceof HoldfastError) return reject(log);
+        const opened = { log, head: { epoch: log.epoch, offset: log.committed, revision: log.committedRevision } };
         const founding = this.#slots.get(topic)?.founding;
-        if (founding === undefined) return resolve(log);
-        founding.whenSettled((error) => (error === undefined ? resolve(log) : reject(error)));
+        if (founding === undefined) return resolve(opened);
+        founding.whenSettled((error) => (error === undefined ? resolve(opened) : reject(error)));
       });
     });
   }
@@ -127,7 +137,7 @@ export class Sequencer {
 
   /** Deletes a topic; it begins anew in another epoch. What was pending is committed first. */
   async remove(topic: string): Promise<void> {
-    const log = await this.open(topic);
+    const { log } = await this.open(topic);
     const slot = this.#slots.get(topic)!;
     slot.isReady = false;
     try {
