@@ -31,7 +31,7 @@ export interface ServerSessionOptions {
   readonly topicOf: (number: number) => string | undefined;
 }
 
-/** The `error` message for an error, with what it belongs to. */
+/** The `error` message for an error, with what it belongs to. `retryAfterMs` becomes a duration of HF-1.3, or is left out. */
 export function errorMessage(
   error: HoldfastError,
   about: Omit<FrameSubject, 'id'> & { readonly id?: RequestId | undefined } = {},
@@ -43,7 +43,7 @@ export function errorMessage(
     message: error.message,
     hint: error.hint,
     retryable: error.retryable,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(Number.isFinite(error.retryAfterMs) ? { retryAfterMs: Math.max(0, Math.ceil(error.retryAfterMs!)) } : {}),
     ...(id === undefined ? {} : { id }),
     ...rest,
   };

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { CLOSE_CODES, closeAdvice, ERROR_CODES, isErrorCode, type ErrorCode, type ErrorCodeRow } from './codes.ts';
+import { HoldfastError } from './error.ts';
+
+const ROWS = Object.entries(ERROR_CODES) as [ErrorCode, ErrorCodeRow][];
+
+describe('HF-10: the table of errors', () => {
+  test.each(ROWS)('%s is a whole row', (code, { retryable, source, meaning, hint }) => {
+    expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
+    expect(typeof retryable).toBe('boolean');
+    expect(['protocol', 'refusal', 'usage', 'store', 'connection']).toContain(source);
+    expect(meaning).toMatch(/^[A-Z].*\.$/);
+    expect(hint).toMatch(/^[A-Z].*\.$/);
+  });
+
+  // HF-6.4 and HF-6.6 name them: what is retryable stops a producer, what is not spends a seq.
+  test.each(['FORBIDDEN', 'UNKNOWN_TOPIC', 'REFUSED', 'HEAD_MISMATCH', 'TOO_LARGE'] as const)('HF-6.4: %s is terminal', (code) => {
+    expect(ERROR_CODES[code].retryable).toBe(false);
+  });
+
+  test.each(['OVERLOADED', 'STORE_UNAVAILABLE', 'STORE_READ_ONLY', 'INTERNAL', 'GOING_AWAY', 'PIPELINE_STOPPED'] as const)(
+    'HF-6.6: %s is retryable',
+    (code) => {
+      expect(ERROR_CODES[code].retryable).toBe(true);
+    },
+  );
+
+  test('isErrorCode knows the table, and no property of objects', () => {
+    expect(ROWS.every(([code]) => isErrorCode(code))).toBe(true);
+    expect(['', 'bad_json', 'constructor', 'toString', '__proto__'].some(isErrorCode)).toBe(false);
+  });
+});
+
+describe('HF-11.1: close codes', () => {
+  test.each([
+    [4000, 'stop'],
+    [4001, 'stop'],
+    [4002, 'stop'],
+    [4099, 'stop'],
+    [4100, 'back-off'],
+    [4101, 'back-off'],
+    [4199, 'back-off'],
+    [4200, 'resume'],
+    [4201, 'resume'],
+    [4202, 'resume'],
+    [4203, 'resume'],
+    [4299, 'resume'],
+    [4300, 'reauthenticate'],
+    [4399, 'reauthenticate'],
+    [4400, 'resume'],
+    [3999, 'resume'],
+    [1000, 'resume'],
+    [1001, 'resume'],
+    [1006, 'resume'],
+    [1011, 'resume'],
+    [1012, 'resume'],
+    [4999, 'resume'],
+  ])('%d: %s', (code, advice) => {
+    expect(closeAdvice(code)).toBe(advice);
+  });
+
+  test('each code of the table is in a range and comes once', () => {
+    const codes = Object.values(CLOSE_CODES).map(({ code }) => code);
+    expect(codes.every((code) => code >= 4000 && code <= 4399)).toBe(true);
+    expect(new Set(codes).size).toBe(codes.length);
+  });
+});
+
+describe('HoldfastError', () => {
+  test('takes what is not given from the table', () => {
+    const error = new HoldfastError('OVERLOADED');
+    expect(error).toBeInstanceOf(Error);
+    expect(error.name).toBe('HoldfastError');
+    expect(error.message).toBe(ERROR_CODES.OVERLOADED.meaning);
+    expect(error.hint).toBe(ERROR_CODES.OVERLOADED.hint);
+    expect(error.retryable).toBe(true);
+    expect(error.retryAfterMs).toBeUndefined();
+    expect('cause' in error).toBe(false);
+  });
+
+  test('keeps what is given', () => {
+    const cause = new Error('disk full');
+    const error = new HoldfastError('STORE_READ_ONLY', 'cannot write', { hint: 'free some space', retryAfterMs: 500, cause });
+    expect(error).toMatchObject({ message: 'cannot write', hint: 'free some space', retryAfterMs: 500, cause });
+  });
+});
