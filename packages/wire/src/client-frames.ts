@@ -4,7 +4,7 @@ import { decodeBinaryPublish, encodeBinaryPublish } from './binary.ts';
 import { HoldfastError } from './error.ts';
 import { isJsonObject, parseJson, type Json } from './json.ts';
 import type { Limits } from './limits.ts';
-import type { ClientMessage, Data, Hello, Publish, RequestId, SubscribeRequest } from './messages.ts';
+import type { ClientMessage, Data, Hello, Position, Publish, RequestId, SubscribeRequest } from './messages.ts';
 import { isName, isTopicName } from './names.ts';
 import { payloadFields, payloadOf } from './payload.ts';
 import {
@@ -183,14 +183,15 @@ function hello(fields: Hello, limits: Limits): Hello {
   return { type: 'hello', client, ...(token === undefined ? {} : { token }), ...(requests === undefined ? {} : { subscribe: requests }) };
 }
 
+/** A subscription as it comes: a position may lack its revision. */
+type ReceivedSubscription = Omit<SubscribeRequest, 'position'> & { readonly position?: Omit<Position, 'revision'> & Partial<Position> };
+
 /** Copies the known fields, and makes a missing revision 0. */
-function subscription({ id, topic, position, last, credit, presence }: SubscribeRequest): SubscribeRequest {
+function subscription({ id, topic, position, last, credit, presence }: ReceivedSubscription): SubscribeRequest {
   return {
     id,
     topic,
-    ...(position === undefined
-      ? {}
-      : { position: { epoch: position.epoch, offset: position.offset, revision: (position.revision as number | undefined) ?? 0 } }),
+    ...(position === undefined ? {} : { position: { epoch: position.epoch, offset: position.offset, revision: position.revision ?? 0 } }),
     ...(last === undefined ? {} : { last }),
     ...(credit === undefined ? {} : { credit }),
     ...(presence === undefined ? {} : { presence }),

@@ -299,6 +299,12 @@ describe('HF-5.7: gaps', () => {
     expect(session.receive(register(after.revision + 1))).toMatchObject({ revision: after.revision + 1 });
   });
 
+  test('back in the same log only if the place was ahead of it', () => {
+    expect(session.receive(gap(position(10), position(0), 'ahead'))).toMatchObject({ type: 'gap', reason: 'ahead' });
+    expect(session.receive(entry(1))).toMatchObject({ offset: 1 });
+    expect(session.receive(register(1))).toMatchObject({ revision: 1 });
+  });
+
   test.each<[string, Position, Position, string]>([
     ['back in the same log', position(10), position(9, { revision: 5 }), 'leads back to k1:9:5 from k1:10:5'],
     ['back to older registers', position(10), position(20, { revision: 4 }), 'leads back to k1:20:4 from k1:10:5'],

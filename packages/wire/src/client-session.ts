@@ -194,12 +194,12 @@ export class ClientSession {
     stream.position = { ...stream.position, offset: last };
   }
 
-  #jump({ topic, before, after }: Gap): void {
+  #jump({ topic, reason, before, after }: Gap): void {
     const stream = this.#stream(topic, 'a gap');
     const { position } = stream;
     if (!isSamePlace(before, position)) throw outOfOrder(`a gap of "${topic}" from ${place(before)} where the place is ${place(position)}`);
-    const isBackwards = after.epoch === position.epoch && (after.offset < position.offset || after.revision < position.revision);
-    if (isBackwards) throw outOfOrder(`a gap of "${topic}" that leads back to ${place(after)} from ${place(position)}`);
+    const isOlder = after.epoch === position.epoch && (after.offset < position.offset || after.revision < position.revision);
+    if (isOlder && reason !== 'ahead') throw outOfOrder(`a gap of "${topic}" that leads back to ${place(after)} from ${place(position)}`);
     stream.position = after;
   }
 

@@ -211,7 +211,8 @@ describe('HF-1.7: what may be a payload', () => {
   });
 
   test('the message begins with the operation and names the value', () => {
-    expect(() => assertJson('publish', { price: Number.NaN }, 16)).toThrow('publish: NaN (number) is not JSON');
+    expect(() => assertJson('publish', { price: Number.NaN }, 16)).toThrow('publish: NaN is not JSON');
+    expect(() => assertJson('publish', [undefined], 16)).toThrow('publish: a value of type undefined is not JSON');
     expect(() => assertJson('publish', [new Date(0)], 16)).toThrow('publish: an instance of Date is not JSON; convert it first');
   });
 

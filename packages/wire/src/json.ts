@@ -53,8 +53,9 @@ export function assertJson(what: string, value: unknown, depthMax: number): asse
 
 function visit(what: string, value: unknown, level: number, depthMax: number): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
-  if (typeof value === 'number' && Number.isFinite(value)) return;
-  if (typeof value !== 'object') throw new HoldfastError('USAGE', `${what}: ${String(value)} (${typeof value}) is not JSON`);
+  if (Number.isFinite(value)) return;
+  if (typeof value === 'number') throw new HoldfastError('USAGE', `${what}: ${value} is not JSON`);
+  if (typeof value !== 'object') throw new HoldfastError('USAGE', `${what}: a value of type ${typeof value} is not JSON`);
   if (level > depthMax) throw tooDeep(depthMax);
   if (Array.isArray(value)) {
     for (const item of value as readonly unknown[]) visit(what, item, level + 1, depthMax);

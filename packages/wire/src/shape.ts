@@ -101,6 +101,6 @@ export function messageType(value: Json): string {
 
 function brief(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = JSON.stringify(value as Json);
+  const text = JSON.stringify(value);
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
