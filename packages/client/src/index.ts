@@ -1,1 +1,14 @@
-export {};
+export { createClient, type Client, type ClientOptions, type Status } from './client.ts';
+export type { ItemsOptions, ReadOptions, Topic } from './topic.ts';
+export type { EntryItem, GapItem, Item, RegisterItem } from './item.ts';
+export type { TopicReader } from './reader.ts';
+export type { Published } from './row.ts';
+export type { OutboxRow, PublishOptions } from './publisher.ts';
+export type { AskOptions } from './requests.ts';
+export type { Observable } from './observable.ts';
+export type { Phase, TokenSource } from './connection.ts';
+export { createMemoryOutbox } from './outbox-memory.ts';
+export type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
+export { systemClock, type Clock } from './clock.ts';
+export { systemRandom, type Random } from './random.ts';
+export { webSocketFactory, type ClientSocket, type SocketEvents, type SocketFactory, type WebSocketClass, type WebSocketLike } from './socket.ts';

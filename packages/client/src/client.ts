@@ -1,0 +1,294 @@
+/**
+ * The client: one connection, an outbox, and topics over them. It only routes; each part decides its own affairs.
+ * Source: PROTOCOL.md HF-3, HF-4.
+ */
+
+import { HoldfastError, isName, isTopicName, type BackoffOptions, type Hello, type Json, type ServerMessage, type Welcome } from '@holdfast/wire';
+import { systemClock, type Clock } from './clock.ts';
+import { Connection, type Phase, type TokenSource } from './connection.ts';
+import { Computed, type Observable } from './observable.ts';
+import { createMemoryOutbox } from './outbox-memory.ts';
+import type { OutboxStore } from './outbox.ts';
+import { Publisher, type OutboxRow, type PublishOptions } from './publisher.ts';
+import { systemRandom, type Random } from './random.ts';
+import { refusalOf } from './refusal.ts';
+import { Requests, type AskOptions } from './requests.ts';
+import type { Published } from './row.ts';
+import { webSocketFactory, type SocketFactory, type WebSocketClass } from './socket.ts';
+import { Subscription } from './subscription.ts';
+import { ASYNC_DISPOSE, defineMethod } from './symbols.ts';
+import { ClientTopic, type Topic } from './topic.ts';
+
+export interface ClientOptions {
+  /** `ws://` or `wss://`. */
+  readonly url: string;
+  /** Who this is: a token, or what gets a fresh one, asked for at every attempt to connect. */
+  readonly token?: TokenSource | undefined;
+  /** Where the outbox is kept. Default: memory. */
+  readonly store?: OutboxStore | undefined;
+  /** The stable name of this installation, tab or process (HF-1.2). Default: a random one, kept in the outbox. */
+  readonly client?: string | undefined;
+  /** The WebSocket class where the platform has none: `ws`'s in Node 20. */
+  readonly WebSocket?: WebSocketClass | undefined;
+  /** In place of a class: any socket. */
+  readonly socket?: SocketFactory | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+  /** Rows that the outbox holds; more are refused with `OUTBOX_FULL`. Default 10,000. */
+  readonly outboxCountMax?: number | undefined;
+  /** Entries that may wait for a reader (HF-7.1). Default 256. */
+  readonly window?: number | undefined;
+  readonly backoff?: BackoffOptions | undefined;
+  /** Failed attempts in a row after which the client stops trying. Default: never. */
+  readonly attemptsMax?: number | undefined;
+}
+
+/** What a user interface shows of the connection and the outbox. */
+export interface Status {
+  /** `idle`: the outbox is being loaded. `waiting`: for the next attempt. `closed`: for good, or until `retryNow()`. */
+  readonly phase: Phase;
+  /** Attempts since the last connection that proved stable. */
+  readonly attempt: number;
+  /** When the next attempt begins, wall clock ms; while waiting. */
+  readonly retryAtMs: number | undefined;
+  /** Publishes that are not acknowledged yet. */
+  readonly queuedCount: number;
+  /** Publishes whose outcome cannot be learnt. */
+  readonly uncertainCount: number;
+  /** Who the server says this is, as of the last `welcome`. */
+  readonly subject: string | undefined;
+  /** What is wrong now; `undefined` when nothing is. */
+  readonly lastError: HoldfastError | undefined;
+}
+
+export interface Client {
+  readonly status: Observable<Status>;
+  /** The publishes that are not acknowledged, in the order of publishing. */
+  readonly outbox: Observable<readonly OutboxRow[]>;
+  /** The topic of a name; the same object for the same name. Throws `USAGE` for a name that is none (HF-1.1). */
+  topic(name: string): Topic;
+  /**
+   * Calls a method of the server; never resent by itself. Rejects with `OFFLINE` if there was no connection within the
+   * deadline, `UNKNOWN_OUTCOME` if the connection broke before the answer, or the server's refusal.
+   */
+  call(method: string, data?: Json, options?: AskOptions): Promise<Json>;
+  /** Removes a row that is not under way; says whether it could. */
+  discard(rowId: number): boolean;
+  /** Publishes an uncertain row anew. */
+  republish(rowId: number, options?: PublishOptions): Promise<Published>;
+  /** Resolves when everything published is acknowledged; rejects with `PENDING` after `timeoutMs` (default 10,000). */
+  flush(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
+  /** Connects now instead of later. */
+  retryNow(): void;
+  /** Waits up to `drainMs` (default 0) for the outbox, then ends everything: every promise settles, every iteration ends. */
+  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Makes a client and connects it. Throws `USAGE` for options that cannot work. Closed by `close`. */
+export function createClient(options: ClientOptions): Client {
+  return new HoldfastClient(options);
+}
+
+const WINDOW = 256;
+const OUTBOX_COUNT_MAX = 10_000;
+const FLUSH_TIMEOUT_MS = 10_000;
+/** Before a server announced its own. */
+const TOPICS_PER_FRAME_MAX = 256;
+
+class HoldfastClient implements Client {
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
+  readonly status: Computed<Status> = new Computed(() => this.#statusNow());
+  readonly outbox: Observable<readonly OutboxRow[]>;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #window: number;
+  readonly #connection: Connection;
+  readonly #requests: Requests;
+  readonly #publisher: Publisher;
+  readonly #topics = new Map<string, { readonly topic: Topic; readonly subscription: Subscription }>();
+  readonly #loaded: Promise<void>;
+  #client = '';
+  #subject: string | undefined;
+  #topicsPerFrameMax = TOPICS_PER_FRAME_MAX;
+  #storeError: HoldfastError | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ClientOptions) {
+    assertOptions(options);
+    const { url, token, clock = systemClock, random = systemRandom, backoff = {}, attemptsMax = Number.POSITIVE_INFINITY } = options;
+    const socket = options.socket ?? webSocketFactory(options.WebSocket);
+    this.#clock = clock;
+    this.#random = random;
+    this.#window = options.window ?? WINDOW;
+    this.#connection = new Connection(
+      { url, token, socket, clock, random, backoff, attemptsMax },
+      {
+        hello: () => this.#hello(),
+        onOpen: (welcome) => this.#onOpen(welcome),
+        onMessage: (message) => this.#onMessage(message),
+        onDown: () => this.#onDown(),
+        onChange: () => this.status.touch(),
+      },
+    );
+    this.#requests = new Requests(clock, (message) => this.#connection.send(message));
+    this.#publisher = new Publisher({
+      store: options.store ?? createMemoryOutbox(),
+      clock,
+      random,
+      client: options.client,
+      countMax: options.outboxCountMax ?? OUTBOX_COUNT_MAX,
+      transmit: (publish) => this.#connection.send(publish),
+      epochOf: (topic) => this.#topics.get(topic)?.subscription.epoch,
+      onChange: () => this.status.touch(),
+      onTrouble: (error) => this.#onStoreTrouble(error),
+    });
+    this.outbox = this.#publisher.rows;
+    this.#loaded = this.#load();
+  }
+
+  topic(name: string): Topic {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known.topic;
+    if (!isTopicName(name)) throw new HoldfastError('USAGE', `"${String(name)}" is not a topic name`, { hint: 'Segments of A-Z a-z 0-9 _ . : @ ~ + = , - between single slashes, 200 characters at most (HF-1.1).' });
+    const subscription = new Subscription(name, this.#window, {
+      clock: this.#clock,
+      random: this.#random,
+      requests: this.#requests,
+      isOpen: () => this.#connection.isOpen,
+      send: (message) => this.#connection.send(message),
+      resync: (error) => this.#connection.resync(error),
+    });
+    if (this.#closing !== undefined) subscription.close();
+    const topic = new ClientTopic({ name, publisher: this.#publisher, requests: this.#requests, subscription });
+    this.#topics.set(name, { topic, subscription });
+    return topic;
+  }
+
+  call(method: string, data?: Json, options?: AskOptions): Promise<Json> {
+    return this.#requests.ask((id) => ({ type: 'call', id, method, ...(data === undefined ? {} : { data }) }), false, options);
+  }
+
+  discard(rowId: number): boolean {
+    return this.#publisher.discard(rowId);
+  }
+
+  republish(rowId: number, options: PublishOptions = {}): Promise<Published> {
+    return this.#publisher.republish(rowId, options);
+  }
+
+  flush({ timeoutMs = FLUSH_TIMEOUT_MS }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    return this.#publisher.flush(timeoutMs);
+  }
+
+  retryNow(): void {
+    if (this.#closing === undefined) this.#connection.retryNow();
+  }
+
+  close({ drainMs = 0 }: { readonly drainMs?: number | undefined } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #load(): Promise<void> {
+    try {
+      this.#client = await this.#publisher.load();
+    } catch (error) {
+      this.#onStoreTrouble(error);
+      return this.#connection.close(this.#storeError);
+    }
+    if (this.#closing === undefined) this.#connection.start();
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    if (drainMs > 0) await this.#publisher.flush(drainMs).catch(() => {});
+    this.#connection.close();
+    this.#requests.close();
+    for (const { subscription } of this.#topics.values()) subscription.close();
+    await this.#loaded;
+    await this.#publisher.close();
+  }
+
+  #hello(): Hello {
+    const subscribe = [];
+    for (const { subscription } of this.#topics.values()) {
+      if (subscribe.length >= this.#topicsPerFrameMax) break;
+      if (subscription.isNeeded) subscribe.push(subscription.helloPart());
+    }
+    return { type: 'hello', client: this.#client, ...(subscribe.length === 0 ? {} : { subscribe }) };
+  }
+
+  #onOpen({ subject, limits }: Welcome): void {
+    this.#subject = subject;
+    this.#topicsPerFrameMax = limits.topicsPerFrameMax;
+    for (const { subscription } of this.#topics.values()) subscription.sync();
+    this.#requests.open(limits.requestsMax);
+    this.#publisher.open(subject, limits);
+  }
+
+  #onDown(): void {
+    for (const { subscription } of this.#topics.values()) subscription.down();
+    this.#requests.down();
+    this.#publisher.down();
+  }
+
+  #onMessage(message: ServerMessage): void {
+    switch (message.type) {
+      case 'entry':
+        return this.#subscription(message.topic)?.entry(message);
+      case 'skip':
+        return this.#subscription(message.topic)?.skip(message);
+      case 'gap':
+        return this.#subscription(message.topic)?.gap(message);
+      case 'register':
+        return this.#subscription(message.topic)?.register(message);
+      case 'ack':
+        this.#subscription(message.topic)?.acked(message.offset);
+        return this.#publisher.ack(message);
+      case 'subscribed':
+      case 'reply':
+        this.#requests.answer(message);
+        return;
+      case 'error':
+        if (this.#publisher.refuse(message) || this.#requests.answer(message)) return;
+        if (message.topic === undefined) this.#connection.explain(refusalOf(message));
+        else this.#subscription(message.topic)?.paused(refusalOf(message));
+        return;
+      case 'goaway':
+        return this.#connection.leave(message.spreadMs, message.alternate);
+      case 'signal':
+      case 'presence':
+      case 'welcome':
+      case 'ping':
+      case 'pong':
+        return;
+    }
+  }
+
+  #subscription(topic: string): Subscription | undefined {
+    return this.#topics.get(topic)?.subscription;
+  }
+
+  #onStoreTrouble(error: unknown): void {
+    if (error === undefined) this.#storeError = undefined;
+    else this.#storeError = error instanceof HoldfastError ? error : new HoldfastError('STORE_UNAVAILABLE', `the outbox store failed: ${String(error)}`, { cause: error });
+    this.status.touch();
+  }
+
+  #statusNow(): Status {
+    const { phase, attempt, retryAtMs, lastError } = this.#connection;
+    const { queuedCount, uncertainCount } = this.#publisher;
+    return { phase, attempt, retryAtMs, queuedCount, uncertainCount, subject: this.#subject, lastError: this.#storeError ?? lastError };
+  }
+}
+
+defineMethod(HoldfastClient.prototype, ASYNC_DISPOSE, function (this: HoldfastClient) {
+  return this.close();
+});
+
+function assertOptions({ url, client, window = WINDOW, outboxCountMax = OUTBOX_COUNT_MAX }: ClientOptions): void {
+  if (!/^wss?:\/\/./.test(url)) throw new HoldfastError('USAGE', `url: want "ws://..." or "wss://...", got "${String(url)}"`);
+  if (client !== undefined && !isName(client)) throw new HoldfastError('USAGE', 'client: want 1 to 64 characters of A-Z a-z 0-9 _ . ~ - (HF-1.2)');
+  if (!Number.isInteger(window) || window < 1) throw new HoldfastError('USAGE', 'window: want an integer from 1');
+  if (!Number.isInteger(outboxCountMax) || outboxCountMax < 1) throw new HoldfastError('USAGE', 'outboxCountMax: want an integer from 1');
+}

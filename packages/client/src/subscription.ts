@@ -1,0 +1,394 @@
+/**
+ * One topic's subscription on the wire, and the readers that it feeds (PROTOCOL.md HF-5, HF-7.1). There is one stream for
+ * all of them: it begins at the least of their received positions, and each reader takes what follows its own.
+ *
+ * A reader is *attached* when the stream will bring it everything after its position. One that joins further back, or
+ * in another epoch, is not: the subscription is asked for again at the least position.
+ */
+
+import { backoffDelayMs, HoldfastError, parseReadPage, type EntryMessage, type Gap, type Position, type RegisterMessage, type Skip, type Subscribed, type SubscribeRequest } from '@holdfast/wire';
+import type { Clock } from './clock.ts';
+import { Listeners } from './observable.ts';
+import type { Random } from './random.ts';
+import { Reader, type ReaderStart } from './reader.ts';
+import { refusalOf } from './refusal.ts';
+import type { Answer, Request, Requests, Sendable } from './requests.ts';
+
+export interface SubscriptionHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly requests: Requests;
+  isOpen(): boolean;
+  /** Sends while open, drops otherwise. */
+  send(message: Sendable): void;
+  /** The stream has a hole: connect anew and resume (HF-5.8). */
+  resync(error: HoldfastError): void;
+}
+
+/** Enough to ask for the log's head: nothing lies after it. */
+const BEYOND = Number.MAX_SAFE_INTEGER;
+
+export class Subscription {
+  readonly topic: string;
+  /** Tells of changes of `isLive`, `problem` and the epoch. */
+  readonly listeners: Listeners = new Listeners();
+  readonly #host: SubscriptionHost;
+  readonly #windowCount: number;
+  readonly #readers = new Set<Reader>();
+  readonly #attached = new Set<Reader>();
+  /** Who needs the subscription without reading: signals, presence. */
+  #holdCount = 0;
+  #presenceCount = 0;
+  #phase: 'off' | 'asked' | 'live' = 'off';
+  #requestId: number | undefined;
+  #asked: { readonly position: Position | undefined; readonly credit: number; readonly presence: boolean } | undefined;
+  /** Where the stream stands. */
+  #place: Position | undefined;
+  /** The last committed offset as far as it is known. */
+  #head = 0;
+  #grantedUpTo = 0;
+  /** Own publishes that were acknowledged while a reader without a place waits: it must see them. */
+  #ackedMin = BEYOND;
+  #isLocating = false;
+  #problem: HoldfastError | undefined;
+  #attempt = 0;
+  #retryTimer: unknown;
+  #isClosed = false;
+
+  constructor(topic: string, windowCount: number, host: SubscriptionHost) {
+    this.topic = topic;
+    this.#windowCount = windowCount;
+    this.#host = host;
+  }
+
+  /** Whether the stream flows. */
+  get isLive(): boolean {
+    return this.#phase === 'live' && this.#problem === undefined;
+  }
+
+  /** Why the server does not send: it refused the subscription, or the rights ended. */
+  get problem(): HoldfastError | undefined {
+    return this.#problem;
+  }
+
+  /** The log's epoch, if the stream has shown it. */
+  get epoch(): string | undefined {
+    return this.#place?.epoch;
+  }
+
+  /** The last committed offset as far as it is known. */
+  get head(): number {
+    return this.#head;
+  }
+
+  read(start: ReaderStart, windowCount: number = this.#windowCount): Reader {
+    const reader = new Reader(start, windowCount, {
+      taken: () => this.#grant(false),
+      left: (left) => {
+        this.#readers.delete(left);
+        this.#attached.delete(left);
+        this.sync();
+        this.#grant(false);
+      },
+    });
+    if (this.#isClosed) {
+      reader.end();
+      return reader;
+    }
+    this.#readers.add(reader);
+    this.sync();
+    return reader;
+  }
+
+  /** Needs the subscription for something other than reading; returns what ends the need. */
+  hold(presence: boolean): () => void {
+    let isHeld = true;
+    const change = (by: number): void => {
+      this.#holdCount += by;
+      if (presence) this.#presenceCount += by;
+      this.sync();
+    };
+    change(1);
+    return () => {
+      if (isHeld) change(-1);
+      isHeld = false;
+    };
+  }
+
+  /** Whether the next `hello` should carry it. */
+  get isNeeded(): boolean {
+    return this.#readers.size > 0 || this.#holdCount > 0;
+  }
+
+  /** The subscription as a part of the `hello`. */
+  helloPart(): SubscribeRequest {
+    this.#phase = 'asked';
+    this.#requestId = this.#host.requests.adopt(this.#request());
+    return this.#fields(this.#requestId);
+  }
+
+  down(): void {
+    if (this.#requestId !== undefined) this.#host.requests.withdraw(this.#requestId);
+    this.#requestId = undefined;
+    this.#phase = 'off';
+    this.#place = undefined;
+    this.#attached.clear();
+    this.#problem = undefined;
+    this.#host.clock.clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    this.listeners.notify();
+  }
+
+  /** Ends every reader. */
+  close(): void {
+    this.#isClosed = true;
+    this.down();
+    for (const reader of this.#readers) reader.end();
+    this.#readers.clear();
+  }
+
+  /** An own publish was acknowledged: whoever asked to read before must see it. */
+  acked(offset: number): void {
+    const isWaiting = [...this.#readers].some(({ received }) => received === undefined);
+    if (isWaiting) this.#ackedMin = Math.min(this.#ackedMin, offset);
+  }
+
+  /** Asks for what is needed and not asked for, or ends what is not needed. */
+  sync(): void {
+    if (!this.#host.isOpen() || this.#isClosed || this.#retryTimer !== undefined) return;
+    if (!this.isNeeded) return this.#unsubscribe();
+    if (this.#phase === 'off') return this.#ask();
+    if (this.#phase === 'asked') return;
+    this.#locate();
+    const isBehind = [...this.#readers].some((reader) => reader.received !== undefined && !this.#attached.has(reader));
+    if (isBehind || (this.#presenceCount > 0 && this.#asked?.presence !== true)) this.#ask();
+  }
+
+  entry(message: EntryMessage): void {
+    if (this.#place === undefined) return;
+    this.#place = { ...this.#place, offset: message.offset };
+    this.#head = Math.max(this.#head, message.offset);
+    for (const reader of this.#attached) {
+      const next = reader.received!.offset + 1;
+      if (message.offset > next) return this.#resync(`entry ${message.offset} where ${next} is next`);
+      if (message.offset === next) reader.entry(message);
+    }
+    this.#recovered();
+    this.#grant(false);
+  }
+
+  skip(message: Skip): void {
+    if (this.#place === undefined) return;
+    this.#place = { ...this.#place, offset: message.last };
+    this.#head = Math.max(this.#head, message.last);
+    for (const reader of this.#attached) {
+      const next = reader.received!.offset + 1;
+      if (message.first > next) return this.#resync(`skip from ${message.first} where ${next} is next`);
+      if (message.last >= next) reader.skip(message);
+    }
+    this.#recovered();
+    this.#grant(true);
+  }
+
+  gap(message: Gap): void {
+    if (this.#place === undefined) return;
+    const { reason, after } = message;
+    const isOther = this.#place.epoch !== after.epoch || reason === 'ahead';
+    this.#place = after;
+    this.#head = isOther ? after.offset : Math.max(this.#head, after.offset);
+    for (const reader of this.#attached) {
+      const { epoch, offset } = reader.received!;
+      if (isOther ? epoch !== after.epoch || reason === 'ahead' : offset < after.offset) reader.gap(message);
+    }
+    this.#attach();
+    this.#grant(true);
+    this.listeners.notify();
+    this.sync();
+  }
+
+  register(message: RegisterMessage): void {
+    if (this.#place === undefined) return;
+    this.#place = { ...this.#place, revision: message.revision };
+    for (const reader of this.#attached) if (message.revision > reader.received!.revision) reader.register(message);
+  }
+
+  /** An `error` of this topic that answers no request: the rights ended (HF-5.10). */
+  paused(error: HoldfastError): void {
+    if (this.#phase !== 'live') return;
+    this.#problem = error;
+    this.listeners.notify();
+  }
+
+  #recovered(): void {
+    if (this.#problem === undefined) return;
+    this.#problem = undefined;
+    this.listeners.notify();
+  }
+
+  #resync(message: string): void {
+    this.#host.resync(new HoldfastError('OUT_OF_ORDER', `${message} in "${this.topic}"`));
+  }
+
+  #ask(): void {
+    this.#phase = 'asked';
+    this.#requestId = this.#host.requests.issue(this.#request());
+  }
+
+  #request(): Request {
+    return {
+      message: (id) => ({ type: 'subscribe', ...this.#fields(id) }),
+      answer: (answer) => this.#answered(answer),
+      cut: () => {},
+    };
+  }
+
+  #fields(id: number): SubscribeRequest {
+    const position = this.#least();
+    const credit = this.#credit(position);
+    const presence = this.#presenceCount > 0;
+    this.#asked = { position, credit, presence };
+    const last = Math.max(0, ...[...this.#readers].map((reader) => reader.last ?? 0));
+    return {
+      id,
+      topic: this.topic,
+      ...(position === undefined ? (last === 0 ? {} : { last }) : { position }),
+      credit,
+      ...(presence ? { presence } : {}),
+    };
+  }
+
+  /** The least received position, of those of one epoch: of one that the present stream is not in, if there is any. */
+  #least(): Position | undefined {
+    const positions = [...this.#readers].flatMap(({ received }) => (received === undefined ? [] : [received]));
+    const foreign = positions.find(({ epoch }) => this.#place !== undefined && epoch !== this.#place.epoch);
+    const epoch = foreign?.epoch ?? positions[0]?.epoch;
+    if (epoch === undefined) return undefined;
+    const same = positions.filter((position) => position.epoch === epoch);
+    return { epoch, offset: Math.min(...same.map(({ offset }) => offset)), revision: Math.min(...same.map(({ revision }) => revision)) };
+  }
+
+  /** A count from the position on: what the reader with the least room may still be sent. */
+  #credit(position: Position | undefined): number {
+    if (position === undefined) return Math.min(this.#windowCount, ...[...this.#readers].map(({ room }) => room));
+    const bounds = [...this.#readers].flatMap(({ received, room }) => (received?.epoch === position.epoch ? [received.offset + room - position.offset] : []));
+    return Math.max(0, Math.min(...bounds));
+  }
+
+  #answered(answer: Answer): void {
+    // An answer to what was asked before an `unsubscribe` counts for nothing.
+    if (answer.id !== this.#requestId) return;
+    this.#requestId = undefined;
+    if (answer.type === 'subscribed') this.#begin(answer);
+    else if (answer.type === 'error') this.#refused(refusalOf(answer));
+  }
+
+  #begin({ position, head }: Subscribed): void {
+    const { position: from, credit } = this.#asked!;
+    if (from !== undefined && from.epoch === position.epoch && (position.offset > from.offset || position.revision > from.revision)) {
+      return this.#resync(`asked for ${from.offset}, got a stream from ${position.offset}`);
+    }
+    this.#phase = 'live';
+    this.#problem = undefined;
+    this.#attempt = 0;
+    this.#place = position;
+    this.#head = head;
+    this.#grantedUpTo = position.offset + credit;
+    // A server that begins in another log at once means the gap that it does not send.
+    if (from !== undefined && from.epoch !== position.epoch) {
+      const gap: Gap = { type: 'gap', topic: this.topic, reason: 'epoch', before: from, after: position };
+      for (const reader of this.#readers) if (reader.received?.epoch === from.epoch) reader.gap(gap);
+    }
+    this.#put(head);
+    this.#grant(false);
+    this.listeners.notify();
+    this.sync();
+  }
+
+  /** Places the readers that have no position, now that the head is known, and attaches whom the stream serves. */
+  #put(head: number): void {
+    const { epoch, revision } = this.#place!;
+    for (const reader of this.#readers) {
+      if (reader.received !== undefined) continue;
+      const offset = reader.last === undefined ? head : Math.max(0, head - reader.last);
+      reader.place({ epoch, offset: Math.min(offset, this.#ackedMin - 1), revision });
+    }
+    this.#ackedMin = BEYOND;
+    this.#attach();
+  }
+
+  /** Attaches whom the stream will bring everything, detaches whom it will not. */
+  #attach(): void {
+    const place = this.#place!;
+    for (const reader of this.#readers) {
+      const received = reader.received;
+      const isServed = received !== undefined && received.epoch === place.epoch && received.offset >= place.offset && received.revision >= place.revision;
+      if (isServed) this.#attached.add(reader);
+      else this.#attached.delete(reader);
+    }
+  }
+
+  /** Places the readers that joined a live stream. Where it lags behind, the head must be asked for. */
+  #locate(): void {
+    const isPlaced = [...this.#readers].every(({ received }) => received !== undefined);
+    if (isPlaced || this.#isLocating) return;
+    const { offset } = this.#place!;
+    if (offset >= this.#head && offset < this.#grantedUpTo) return this.#put(offset);
+    this.#isLocating = true;
+    const { topic } = this;
+    const located = (epoch: string | undefined, head: number): void => {
+      this.#isLocating = false;
+      // In another epoch the stream's own gap is on its way; after a cut the next `subscribed` places them.
+      if (this.#phase !== 'live' || (epoch !== undefined && this.#place!.epoch !== epoch)) return;
+      this.#put(head);
+      this.sync();
+    };
+    this.#host.requests.ask((id) => ({ type: 'read', id, topic, after: BEYOND, limit: 1 }), false).then(
+      (data) => {
+        const { epoch, last } = parseReadPage(data);
+        located(epoch, last);
+      },
+      () => located(undefined, Math.max(this.#head, this.#place?.offset ?? 0)),
+    );
+  }
+
+  #refused(error: HoldfastError): void {
+    this.#phase = 'off';
+    this.#attached.clear();
+    this.#problem = error;
+    if (error.retryable) {
+      const { clock, random } = this.#host;
+      this.#attempt += 1;
+      const delayMs = (error.retryAfterMs ?? 0) + backoffDelayMs(this.#attempt, 0, random());
+      this.#retryTimer = clock.setTimeout(() => {
+        this.#retryTimer = undefined;
+        this.sync();
+      }, delayMs);
+    } else {
+      for (const reader of this.#readers) reader.end(error);
+      this.#readers.clear();
+    }
+    this.listeners.notify();
+  }
+
+  #unsubscribe(): void {
+    if (this.#phase === 'off') return;
+    const isUnsent = this.#requestId !== undefined && this.#host.requests.withdraw(this.#requestId);
+    if (!isUnsent || this.#place !== undefined) this.#host.send({ type: 'unsubscribe', topic: this.topic });
+    this.#phase = 'off';
+    this.#requestId = undefined;
+    this.#place = undefined;
+    this.#attached.clear();
+  }
+
+  /** HF-7.1: when half of the window is free again, and after what moves the place without credit. */
+  #grant(isForced: boolean): void {
+    if (this.#phase !== 'live' || this.#place === undefined) return;
+    let upTo = BEYOND;
+    for (const { received, room } of this.#attached) upTo = Math.min(upTo, received!.offset + room);
+    if (this.#attached.size === 0) upTo = this.#place.offset + this.#windowCount;
+    const isDue = upTo - this.#grantedUpTo >= Math.max(1, Math.floor(this.#windowCount / 2));
+    if (!isDue && !(isForced && upTo > this.#grantedUpTo)) return;
+    this.#grantedUpTo = upTo;
+    this.#host.send({ type: 'credit', topic: this.topic, upTo });
+  }
+}

@@ -1,0 +1,125 @@
+/** Sockets in memory over a virtual clock: frames keep their order and take a delay; a cut loses what is under way. */
+
+import type { Clock } from '../clock.ts';
+import type { SocketEvents, SocketFactory } from '../socket.ts';
+
+/** The server's end of one socket. */
+export class ServerEnd {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  onFrame: (frame: string | Uint8Array) => void = () => {};
+  /** The client closed or abandoned it, or the network cut it. */
+  onGone: (code: number, reason: string) => void = () => {};
+  isOpen = true;
+  readonly #network: MemoryNetwork;
+  readonly #client: SocketEvents;
+  #toClientAtMs = 0;
+  #toServerAtMs = 0;
+
+  constructor(network: MemoryNetwork, url: string, protocols: readonly string[], client: SocketEvents) {
+    this.#network = network;
+    this.url = url;
+    this.protocols = protocols;
+    this.#client = client;
+  }
+
+  open(): void {
+    this.#toClient(() => this.#client.onOpen());
+  }
+
+  send(frame: string | Uint8Array): void {
+    if (this.isOpen) this.#toClient(() => this.#client.onMessage(frame));
+  }
+
+  /** The server closes: what it sent before arrives first. */
+  close(code: number, reason = ''): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.#network.ends.delete(this);
+    this.#at('client', () => this.#client.onClose(code, reason));
+  }
+
+  /** The network breaks: frames under way are lost on both sides. `isSilent`: the client does not notice. */
+  cut(isSilent = false): void {
+    if (!this.isOpen) return;
+    this.#gone(1006, '');
+    if (!isSilent) this.#network.clock.setTimeout(() => this.#client.onClose(1006, ''), 0);
+  }
+
+  /** From the client. */
+  receive(frame: string | Uint8Array): void {
+    this.#at('server', () => {
+      if (this.isOpen) this.onFrame(frame);
+    });
+  }
+
+  closedByClient(code: number, reason: string): void {
+    this.#at('server', () => this.#gone(code, reason));
+  }
+
+  #gone(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.#network.ends.delete(this);
+    this.onGone(code, reason);
+  }
+
+  #toClient(deliver: () => void): void {
+    this.#at('client', () => {
+      if (this.isOpen) deliver();
+    });
+  }
+
+  #at(side: 'client' | 'server', deliver: () => void): void {
+    const { clock } = this.#network;
+    const due = clock.now() + this.#network.delayMs();
+    if (side === 'client') this.#toClientAtMs = Math.max(this.#toClientAtMs, due);
+    else this.#toServerAtMs = Math.max(this.#toServerAtMs, due);
+    clock.setTimeout(deliver, (side === 'client' ? this.#toClientAtMs : this.#toServerAtMs) - clock.now());
+  }
+}
+
+export class MemoryNetwork {
+  readonly clock: Clock;
+  readonly ends = new Set<ServerEnd>();
+  /** How long a frame takes, asked for each. */
+  delayMs: () => number = () => 1;
+  /** What a new socket meets; by default nobody answers. */
+  onConnect: (end: ServerEnd) => void = () => {};
+  /** Sockets fail to open while set. */
+  isUnreachable = false;
+  connectCount = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  readonly socket: SocketFactory = (url, protocols, events) => {
+    this.connectCount += 1;
+    let isAbandoned = false;
+    const end = new ServerEnd(this, url, protocols, {
+      onOpen: () => isAbandoned || events.onOpen(),
+      onMessage: (frame) => isAbandoned || events.onMessage(frame),
+      onClose: (code, reason) => isAbandoned || events.onClose(code, reason),
+    });
+    if (this.isUnreachable) {
+      this.clock.setTimeout(() => isAbandoned || events.onClose(1006, ''), 1);
+    } else {
+      this.ends.add(end);
+      this.clock.setTimeout(() => this.onConnect(end), this.delayMs());
+    }
+    return {
+      send: (frame) => end.receive(frame),
+      close: (code, reason) => end.closedByClient(code, reason),
+      abandon: () => {
+        isAbandoned = true;
+        end.closedByClient(1006, '');
+      },
+    };
+  };
+
+  /** Breaks every socket. */
+  cut(isSilent = false): void {
+    for (const end of [...this.ends]) end.cut(isSilent);
+  }
+}
