@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { collect, outcome, payloads, World } from './testing/world.ts';
+import { collect, outcome, payloads, World } from './world.testing.ts';
 
 let world: World;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 /** A clock that stands still until a test moves it; between two timers everything that promises do is done. */
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from './clock.ts';
 
 interface Timer {
   readonly id: number;

@@ -23,7 +23,7 @@ import {
   type ServerMessage,
   type SubscribeRequest,
 } from '@holdfast/wire';
-import type { MemoryNetwork, ServerEnd } from './memory-network.ts';
+import type { MemoryNetwork, ServerEnd } from './memory-network.testing.ts';
 
 interface Outcome {
   readonly digest: string;

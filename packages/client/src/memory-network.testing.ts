@@ -1,7 +1,7 @@
 /** Sockets in memory over a virtual clock: frames keep their order and take a delay; a cut loses what is under way. */
 
-import type { Clock } from '../clock.ts';
-import type { SocketEvents, SocketFactory } from '../socket.ts';
+import type { Clock } from './clock.ts';
+import type { SocketEvents, SocketFactory } from './socket.ts';
 
 /** The server's end of one socket. */
 export class ServerEnd {

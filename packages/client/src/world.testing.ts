@@ -1,11 +1,11 @@
 /** A client, a scripted server and a network between them, in virtual time. */
 
-import { createClient, type Client, type ClientOptions } from '../client.ts';
-import type { Item } from '../item.ts';
-import type { TopicReader } from '../reader.ts';
-import { MemoryNetwork } from './memory-network.ts';
-import { ScriptedServer } from './scripted-server.ts';
-import { seededRandom, VirtualClock } from './virtual-clock.ts';
+import { createClient, type Client, type ClientOptions } from './client.ts';
+import type { Item } from './item.ts';
+import type { TopicReader } from './reader.ts';
+import { MemoryNetwork } from './memory-network.testing.ts';
+import { ScriptedServer } from './scripted-server.testing.ts';
+import { seededRandom, VirtualClock } from './virtual-clock.testing.ts';
 
 export class World {
   readonly clock = new VirtualClock();
