@@ -14,10 +14,10 @@ export interface TopicCommit {
 }
 
 export class PendingBatch {
-  readonly #found: { topic: string; epoch: string }[] = [];
-  readonly #publishes: DecidedPublish[] = [];
-  readonly #registers: ({ topic: string } & Register)[] = [];
-  readonly #waiters: Settled[] = [];
+  #found: { topic: string; epoch: string }[] = [];
+  #publishes: DecidedPublish[] = [];
+  #registers: ({ topic: string } & Register)[] = [];
+  #waiters: Settled[] = [];
   /** By topic, in the order in which topics were first touched. */
   readonly commits: Map<TopicLog, TopicCommit> = new Map();
   #isSettled = false;
@@ -60,9 +60,16 @@ export class PendingBatch {
     return { found: this.#found, publishes: this.#publishes, registers: this.#registers };
   }
 
+  /** Tells everybody who waits, and lets go of the contents: producers remember their batch long after it is durable. */
   settle(error?: HoldfastError): void {
     this.#isSettled = true;
-    for (const waiter of this.#waiters) waiter(error);
+    const waiters = this.#waiters;
+    this.#found = [];
+    this.#publishes = [];
+    this.#registers = [];
+    this.#waiters = [];
+    this.commits.clear();
+    for (const waiter of waiters) waiter(error);
   }
 
   #commit(log: TopicLog): TopicCommit {
