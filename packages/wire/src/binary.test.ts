@@ -86,6 +86,13 @@ describe('HF-9: binary frames', () => {
     ).toBe(number);
   });
 
+  test('a varint is as short as it can be', () => {
+    const lengths = BOUNDS.map(
+      (number) => encodeBinaryEntry({ number, offset: 0, seq: 0, at: 0, producer: '', from: '', bytes: Uint8Array.of() }).length - 6,
+    );
+    expect(lengths).toEqual([1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5, 6, 7, 7, 8, 8]);
+  });
+
   test('a varint above 2^53 - 1 or longer than 8 bytes is BAD_BINARY', () => {
     const after = [1, 1, 1, 0, 0];
     const above = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];

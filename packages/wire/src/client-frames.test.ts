@@ -288,6 +288,12 @@ describe('HF-4.1: fields that exclude each other', () => {
     expect(error?.message).toContain(message);
   });
 
+  test('HF-6.1: an atomic publish may have one entry', () => {
+    expect(parse('{"type":"publish","topic":"t","producer":"p","seq":1,"entries":[{"bytes":"AQ=="}]}')).toMatchObject({
+      items: [Uint8Array.of(1)],
+    });
+  });
+
   test('a payload of null, false, 0 or "" is a payload', () => {
     for (const data of [null, false, 0, '']) {
       expect(parse(JSON.stringify({ type: 'publish', topic: 't', producer: 'p', seq: 1, data }))).toMatchObject({ items: [data] });
@@ -349,6 +355,8 @@ describe('HF-4.1: what a refused frame belongs to', () => {
     ['{"type":"call","id":"a-7","method":1}', { id: 'a-7' }],
     ['{"type":"nonsense","id":-1}', { id: -1 }],
     ['{"id":0}', { id: 0 }],
+    [`{"id":"${'x'.repeat(64)}"}`, { id: 'x'.repeat(64) }],
+    ['{"id":-9007199254740991}', { id: -Number.MAX_SAFE_INTEGER }],
     ['{"id":3,"id":4}', { id: 4 }],
     ['{"type":"call","id":7,"data":{"__proto__":1}}', { id: 7 }],
     ['{"type":"publish","id":7,"topic":"t","producer":"p","seq":3,"data":{"__proto__":1}}', { id: 7, topic: 't', producer: 'p', seq: 3 }],

@@ -262,6 +262,12 @@ describe('HF-5.2: a stream begins where it was asked for', () => {
     expectBreak(subscribed(at), 'OUT_OF_ORDER', 'where k2:118:4 was asked for');
   });
 
+  test('in another place than a message of its own asked for', () => {
+    openAt(position(0));
+    session.send({ type: 'subscribe', id: 2, topic: 'u', position: position(30) });
+    expectBreak(subscribed(position(31), { topic: 'u', id: 2, number: 8 }), 'OUT_OF_ORDER', 'where k1:30:0 was asked for');
+  });
+
   test('what cannot be had is said by a gap', () => {
     openAt(position(118, { epoch: 'k2', revision: 4 }), [asked]);
     expect(session.receive(gap(position(118, { epoch: 'k2', revision: 4 }), position(0, { epoch: 'k3' }), 'epoch'))).toMatchObject({
@@ -290,6 +296,7 @@ describe('HF-5.7: gaps', () => {
 
   test.each<[string, Position]>([
     ['forward in the same log', position(500, { revision: 5 })],
+    ['to the place itself, which says nothing', position(10, { revision: 5 })],
     ['forward with newer registers', position(500, { revision: 9 })],
     ['to another log, from its beginning', position(0, { epoch: 'k2' })],
     ['to another log, further on', position(600, { epoch: 'k2', revision: 2 })],

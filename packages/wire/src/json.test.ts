@@ -219,6 +219,8 @@ describe('HF-1.7: what may be a payload', () => {
   test('TOO_DEEP for more levels than the bound, and for a cycle', () => {
     expect(codeOf(() => assertJson('data', [[[]]], 3))).toBeUndefined();
     expect(codeOf(() => assertJson('data', [[[]]], 2))).toBe('TOO_DEEP');
+    expect(codeOf(() => assertJson('data', { a: { b: {} } }, 3))).toBeUndefined();
+    expect(codeOf(() => assertJson('data', { a: { b: {} } }, 2))).toBe('TOO_DEEP');
     expect(codeOf(() => assertJson('data', cycle, 100))).toBe('TOO_DEEP');
   });
 

@@ -9,6 +9,7 @@ describe('HF-12: limits', () => {
 
   test('some may be replaced; undefined replaces nothing', () => {
     expect(limitsWith({ frameBytesMax: 1_000, inFlightMax: undefined })).toStrictEqual({ ...DEFAULT_LIMITS, frameBytesMax: 1_000 });
+    expect(limitsWith({ depthMax: 120, frameBytesMax: Number.MAX_SAFE_INTEGER })).toMatchObject({ depthMax: 120 });
     expect(limitsWith({ depthMax: 8, topicsPerFrameMax: 64 })).toMatchObject({ depthMax: 8, topicsPerFrameMax: 64 });
   });
 

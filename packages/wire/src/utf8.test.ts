@@ -26,6 +26,15 @@ describe('HF-9: UTF-8, RFC 3629', () => {
     );
   });
 
+  test('every unit by itself is encoded like TextEncoder does it', () => {
+    for (let unit = 0; unit <= 0xffff; unit++) {
+      const text = String.fromCharCode(unit);
+      const expected = encoder.encode(text);
+      if (encodeUtf8(text).join() !== expected.join() || utf8Length(text) !== expected.length) expect.unreachable(`U+${unit.toString(16)}`);
+    }
+    expect([...encodeUtf8('\ud800')]).toEqual([0xef, 0xbf, 0xbd]);
+  });
+
   test('every code point comes back', () => {
     for (let point = 0; point <= 0x10ffff; point += point < 0x11000 ? 1 : 251) {
       if (point >= 0xd800 && point <= 0xdfff) continue;
@@ -33,6 +42,7 @@ describe('HF-9: UTF-8, RFC 3629', () => {
       if (decodeUtf8(encodeUtf8(character)) !== character) expect.unreachable(`U+${point.toString(16)}`);
     }
     expect(decodeUtf8(encodeUtf8('\u{10ffff}'))).toBe('\u{10ffff}');
+    expect(['\u{10000}', '\u{10ffff}'].map(utf8Length)).toEqual([4, 4]);
   });
 
   test.each([
