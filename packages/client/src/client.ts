@@ -3,7 +3,19 @@
  * Source: PROTOCOL.md HF-3, HF-4.
  */
 
-import { HoldfastError, isName, isTopicName, type BackoffOptions, type Hello, type Json, type ServerMessage, type Welcome } from '@holdfast/wire';
+import {
+  assertJson,
+  DEFAULT_LIMITS,
+  HoldfastError,
+  isName,
+  isTopicName,
+  type BackoffOptions,
+  type Hello,
+  type Json,
+  type Limits,
+  type ServerMessage,
+  type Welcome,
+} from '@holdfast/wire';
 import { systemClock, type Clock } from './clock.ts';
 import { Connection, type Phase, type TokenSource } from './connection.ts';
 import { Computed, type Observable } from './observable.ts';
@@ -12,7 +24,7 @@ import type { OutboxStore } from './outbox.ts';
 import { Publisher, type OutboxRow, type PublishOptions } from './publisher.ts';
 import { systemRandom, type Random } from './random.ts';
 import { refusalOf } from './refusal.ts';
-import { Requests, type AskOptions } from './requests.ts';
+import { Requests, type AskOptions, type Sendable } from './requests.ts';
 import type { Published } from './row.ts';
 import { webSocketFactory, type SocketFactory, type WebSocketClass } from './socket.ts';
 import { Subscription } from './subscription.ts';
@@ -44,7 +56,7 @@ export interface ClientOptions {
 }
 
 /** What a user interface shows of the connection and the outbox. */
-export interface Status {
+export interface ClientStatus {
   /** `idle`: the outbox is being loaded. `waiting`: for the next attempt. `closed`: for good, or until `retryNow()`. */
   readonly phase: Phase;
   /** Attempts since the last connection that proved stable. */
@@ -62,7 +74,7 @@ export interface Status {
 }
 
 export interface Client {
-  readonly status: Observable<Status>;
+  readonly status: Observable<ClientStatus>;
   /** The publishes that are not acknowledged, in the order of publishing. */
   readonly outbox: Observable<readonly OutboxRow[]>;
   /** The topic of a name; the same object for the same name. Throws `USAGE` for a name that is none (HF-1.1). */
@@ -93,12 +105,12 @@ export function createClient(options: ClientOptions): Client {
 const WINDOW = 256;
 const OUTBOX_COUNT_MAX = 10_000;
 const FLUSH_TIMEOUT_MS = 10_000;
-/** Before a server announced its own. */
-const TOPICS_PER_FRAME_MAX = 256;
+/** Until a server announced its own. HF-3.2: every server takes 64 subscriptions in one `hello`. */
+const FIRST_LIMITS: Limits = { ...DEFAULT_LIMITS, topicsPerFrameMax: 64 };
 
 class HoldfastClient implements Client {
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
-  readonly status: Computed<Status> = new Computed(() => this.#statusNow());
+  readonly status: Computed<ClientStatus> = new Computed(() => this.#statusNow());
   readonly outbox: Observable<readonly OutboxRow[]>;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -106,11 +118,11 @@ class HoldfastClient implements Client {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #publisher: Publisher;
-  readonly #topics = new Map<string, { readonly topic: Topic; readonly subscription: Subscription }>();
+  readonly #topics = new Map<string, { readonly topic: ClientTopic; readonly subscription: Subscription }>();
   readonly #loaded: Promise<void>;
   #client = '';
   #subject: string | undefined;
-  #topicsPerFrameMax = TOPICS_PER_FRAME_MAX;
+  #limits: Limits = FIRST_LIMITS;
   #storeError: HoldfastError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -150,22 +162,29 @@ class HoldfastClient implements Client {
   topic(name: string): Topic {
     const known = this.#topics.get(name);
     if (known !== undefined) return known.topic;
-    if (!isTopicName(name)) throw new HoldfastError('USAGE', `"${String(name)}" is not a topic name`, { hint: 'Segments of A-Z a-z 0-9 _ . : @ ~ + = , - between single slashes, 200 characters at most (HF-1.1).' });
+    if (!isTopicName(name))
+      throw new HoldfastError('USAGE', `"${String(name)}" is not a topic name`, {
+        hint: 'Segments of A-Z a-z 0-9 _ . : @ ~ + = , - between single slashes, 200 characters at most (HF-1.1).',
+      });
+    const send = (message: Sendable): void => this.#connection.send(message);
+    const requests = this.#requests;
     const subscription = new Subscription(name, this.#window, {
       clock: this.#clock,
       random: this.#random,
-      requests: this.#requests,
+      requests,
       isOpen: () => this.#connection.isOpen,
-      send: (message) => this.#connection.send(message),
+      send,
       resync: (error) => this.#connection.resync(error),
     });
     if (this.#closing !== undefined) subscription.close();
-    const topic = new ClientTopic({ name, publisher: this.#publisher, requests: this.#requests, subscription });
+    const topic = new ClientTopic({ name, publisher: this.#publisher, requests, subscription, limits: () => this.#limits, send });
     this.#topics.set(name, { topic, subscription });
     return topic;
   }
 
   call(method: string, data?: Json, options?: AskOptions): Promise<Json> {
+    // The frame is a level of its own.
+    if (data !== undefined) assertJson('call', data, this.#limits.depthMax - 1);
     return this.#requests.ask((id) => ({ type: 'call', id, method, ...(data === undefined ? {} : { data }) }), false, options);
   }
 
@@ -212,7 +231,7 @@ class HoldfastClient implements Client {
   #hello(): Hello {
     const subscribe = [];
     for (const { subscription } of this.#topics.values()) {
-      if (subscribe.length >= this.#topicsPerFrameMax) break;
+      if (subscribe.length >= this.#limits.topicsPerFrameMax) break;
       if (subscription.isNeeded) subscribe.push(subscription.helloPart());
     }
     return { type: 'hello', client: this.#client, ...(subscribe.length === 0 ? {} : { subscribe }) };
@@ -220,8 +239,10 @@ class HoldfastClient implements Client {
 
   #onOpen({ subject, limits }: Welcome): void {
     this.#subject = subject;
-    this.#topicsPerFrameMax = limits.topicsPerFrameMax;
+    this.#limits = limits;
+    // In this order: a signal or a presence finds its subscription on the server.
     for (const { subscription } of this.#topics.values()) subscription.sync();
+    for (const { topic } of this.#topics.values()) topic.presence.open();
     this.#requests.open(limits.requestsMax);
     this.#publisher.open(subject, limits);
   }
@@ -257,7 +278,9 @@ class HoldfastClient implements Client {
       case 'goaway':
         return this.#connection.leave(message.spreadMs, message.alternate);
       case 'signal':
+        return this.#topics.get(message.topic)?.topic.onSignalMessage(message);
       case 'presence':
+        return this.#topics.get(message.topic)?.topic.presence.message(message);
       case 'welcome':
       case 'ping':
       case 'pong':
@@ -271,11 +294,15 @@ class HoldfastClient implements Client {
 
   #onStoreTrouble(error: unknown): void {
     if (error === undefined) this.#storeError = undefined;
-    else this.#storeError = error instanceof HoldfastError ? error : new HoldfastError('STORE_UNAVAILABLE', `the outbox store failed: ${String(error)}`, { cause: error });
+    else
+      this.#storeError =
+        error instanceof HoldfastError
+          ? error
+          : new HoldfastError('STORE_UNAVAILABLE', `the outbox store failed: ${messageOf(error)}`, { cause: error });
     this.status.touch();
   }
 
-  #statusNow(): Status {
+  #statusNow(): ClientStatus {
     const { phase, attempt, retryAtMs, lastError } = this.#connection;
     const { queuedCount, uncertainCount } = this.#publisher;
     return { phase, attempt, retryAtMs, queuedCount, uncertainCount, subject: this.#subject, lastError: this.#storeError ?? lastError };
@@ -286,9 +313,14 @@ defineMethod(HoldfastClient.prototype, ASYNC_DISPOSE, function (this: HoldfastCl
   return this.close();
 });
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : JSON.stringify(error);
+}
+
 function assertOptions({ url, client, window = WINDOW, outboxCountMax = OUTBOX_COUNT_MAX }: ClientOptions): void {
   if (!/^wss?:\/\/./.test(url)) throw new HoldfastError('USAGE', `url: want "ws://..." or "wss://...", got "${String(url)}"`);
-  if (client !== undefined && !isName(client)) throw new HoldfastError('USAGE', 'client: want 1 to 64 characters of A-Z a-z 0-9 _ . ~ - (HF-1.2)');
+  if (client !== undefined && !isName(client))
+    throw new HoldfastError('USAGE', 'client: want 1 to 64 characters of A-Z a-z 0-9 _ . ~ - (HF-1.2)');
   if (!Number.isInteger(window) || window < 1) throw new HoldfastError('USAGE', 'window: want an integer from 1');
   if (!Number.isInteger(outboxCountMax) || outboxCountMax < 1) throw new HoldfastError('USAGE', 'outboxCountMax: want an integer from 1');
 }

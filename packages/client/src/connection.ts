@@ -10,7 +10,16 @@
  *   closed: close(), a close code that says stop, credentials refused twice, attemptsMax; retryNow() leaves it, but for close()
  */
 
-import { backoffDelayMs, closeAdvice, HoldfastError, type BackoffOptions, type ClientMessage, type Hello, type ServerMessage, type Welcome } from '@holdfast/wire';
+import {
+  backoffDelayMs,
+  closeAdvice,
+  HoldfastError,
+  type BackoffOptions,
+  type ClientMessage,
+  type Hello,
+  type ServerMessage,
+  type Welcome,
+} from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import { Link, type Ending } from './link.ts';
 import type { Random } from './random.ts';
@@ -125,10 +134,13 @@ export class Connection {
   leave(spreadMs: number, alternate: string | undefined): void {
     this.#alternate = this.#acceptable(alternate);
     this.#clearTimer();
-    this.#timer = this.#options.clock.setTimeout(() => {
-      this.#drop(1000, 'goaway');
-      this.#connect();
-    }, Math.floor(this.#options.random() * spreadMs));
+    this.#timer = this.#options.clock.setTimeout(
+      () => {
+        this.#drop(1000, 'goaway');
+        this.#connect();
+      },
+      Math.floor(this.#options.random() * spreadMs),
+    );
   }
 
   /** Stops; a reason is kept as the last error. */
@@ -202,7 +214,8 @@ export class Connection {
     const advice = closeAdvice(code);
     this.#phase = 'waiting';
     this.#events.onDown();
-    if (advice === 'stop') return this.close(error ?? new HoldfastError('CLOSED', stopMessage(code, reason), { hint: 'retryNow() connects again.' }));
+    if (advice === 'stop')
+      return this.close(error ?? new HoldfastError('CLOSED', stopMessage(code, reason), { hint: 'retryNow() connects again.' }));
     if (advice === 'reauthenticate' && ++this.#credentialRefusals >= this.#refusalsMax()) {
       return this.close(error ?? new HoldfastError('UNAUTHENTICATED', `the server refused the credentials (${code})`));
     }

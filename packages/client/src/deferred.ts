@@ -1,5 +1,12 @@
-/** A promise with its two ends apart. It settles once, and ignoring its rejection is never an unhandled one. */
+/** Promises that may be ignored: whoever awaits one sees its rejection, and nobody is an unhandled one. */
 
+/** The same promise. */
+export function ignorable<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** An ignorable promise with its two ends apart; it settles once. */
 export class Deferred<T> {
   readonly promise: Promise<T>;
   #resolve!: (value: T) => void;
@@ -7,12 +14,12 @@ export class Deferred<T> {
   #isSettled = false;
 
   constructor() {
-    this.promise = new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    // The caller may not care; who awaits the promise still sees the rejection.
-    this.promise.catch(() => {});
+    this.promise = ignorable(
+      new Promise<T>((resolve, reject) => {
+        this.#resolve = resolve;
+        this.#reject = reject;
+      }),
+    );
   }
 
   get isSettled(): boolean {

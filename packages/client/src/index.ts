@@ -1,5 +1,6 @@
-export { createClient, type Client, type ClientOptions, type Status } from './client.ts';
-export type { ItemsOptions, ReadOptions, Topic } from './topic.ts';
+export { createClient, type Client, type ClientOptions, type ClientStatus } from './client.ts';
+export type { ItemsOptions, ReadOptions, RegisterValue, SetOptions, Signal, Topic } from './topic.ts';
+export type { RegisterState, TopicView, ViewOptions, ViewState } from './view.ts';
 export type { EntryItem, GapItem, Item, RegisterItem } from './item.ts';
 export type { TopicReader } from './reader.ts';
 export type { Published } from './row.ts';
@@ -11,4 +12,11 @@ export { createMemoryOutbox } from './outbox-memory.ts';
 export type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { systemRandom, type Random } from './random.ts';
-export { webSocketFactory, type ClientSocket, type SocketEvents, type SocketFactory, type WebSocketClass, type WebSocketLike } from './socket.ts';
+export {
+  webSocketFactory,
+  type ClientSocket,
+  type SocketEvents,
+  type SocketFactory,
+  type WebSocketClass,
+  type WebSocketLike,
+} from './socket.ts';

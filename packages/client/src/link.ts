@@ -3,7 +3,16 @@
  * to connect again: that is the connection's affair. After `onEnd` it says nothing more.
  */
 
-import { CLOSE_CODES, ClientSession, HoldfastError, ProtocolError, type ClientMessage, type Hello, type ServerMessage, type Welcome } from '@holdfast/wire';
+import {
+  CLOSE_CODES,
+  ClientSession,
+  HoldfastError,
+  ProtocolError,
+  type ClientMessage,
+  type Hello,
+  type ServerMessage,
+  type Welcome,
+} from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import type { ClientSocket, SocketFactory } from './socket.ts';
 

@@ -120,6 +120,6 @@ export class MemoryNetwork {
 
   /** Breaks every socket. */
   cut(isSilent = false): void {
-    for (const end of [...this.ends]) end.cut(isSilent);
+    for (const end of this.ends) end.cut(isSilent);
   }
 }

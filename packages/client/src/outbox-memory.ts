@@ -1,7 +1,15 @@
 /** The outbox in memory: the reference for the other two. It outlives a client that is given it, and ends with the process. */
 
 import { HoldfastError } from '@holdfast/wire';
-import { producerKey, type OutboxChanges, type OutboxIdentity, type OutboxRecord, type OutboxStore, type ProducerRecord, type RowRecord } from './outbox.ts';
+import {
+  producerKey,
+  type OutboxChanges,
+  type OutboxIdentity,
+  type OutboxRecord,
+  type OutboxStore,
+  type ProducerRecord,
+  type RowRecord,
+} from './outbox.ts';
 
 /** A record as maps, to which changes are applied. */
 export class OutboxTables {

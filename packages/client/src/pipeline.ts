@@ -22,7 +22,13 @@ import type { Published, Row } from './row.ts';
 /** The producer cannot go on after these (HF-6.10); what they answer was not stored by that transmission. */
 const VOIDING: ReadonlySet<string> = new Set(['SEQ_GAP', 'SEQ_CONFLICT', 'STALE_SEQ', 'PRODUCER_UNKNOWN', 'EPOCH_CHANGED']);
 /** Retryable refusals that are given before anything is handed to the store. After the others a commit may have happened. */
-const NOTHING_STORED: ReadonlySet<string> = new Set(['PIPELINE_STOPPED', 'OVERLOADED', 'GOING_AWAY', 'TOO_MANY_IN_FLIGHT', 'STORE_READ_ONLY']);
+const NOTHING_STORED: ReadonlySet<string> = new Set([
+  'PIPELINE_STOPPED',
+  'OVERLOADED',
+  'GOING_AWAY',
+  'TOO_MANY_IN_FLIGHT',
+  'STORE_READ_ONLY',
+]);
 
 /** The waits after refusals: they are the server's, so they begin small. */
 const RETRY: BackoffOptions = { baseMs: 200, capMs: 20_000 };

@@ -12,7 +12,7 @@ import { Deferred } from './deferred.ts';
 import { Computed } from './observable.ts';
 import type { OutboxIdentity, OutboxStore } from './outbox.ts';
 import { OutboxWriter } from './outbox-writer.ts';
-import { copyPayload, payloadBytes } from './payload.ts';
+import { copyPayload, frameBytes } from './payload.ts';
 import { Pipeline, type PipelineHost } from './pipeline.ts';
 import { randomName, type Random } from './random.ts';
 import { Row, type Published } from './row.ts';
@@ -59,6 +59,8 @@ export interface PublisherOptions {
   readonly onTrouble: (error: unknown) => void;
 }
 
+/** What an earlier process took in was checked then. */
+const DEPTH_MAX = 1_000;
 /** A producer that was silent for longer is forgotten by servers too (HF-6.9), ms: 30 days. */
 const PRODUCER_SILENCE_MS = DEFAULT_LIMITS.producerSilenceMs;
 
@@ -124,17 +126,28 @@ export class Publisher {
     const early = [...this.#rows.values()];
     this.#rows.clear();
     this.#nextId = rows.reduce((max, { id }) => Math.max(max, id), 0) + 1;
-    const restored = rows.map((record) => new Row(record, sizeOf(record.items), clock));
+    const restored = rows.map(
+      (record) => new Row(record, frameBytes(record.items.map((item) => copyPayload('outbox', item, DEPTH_MAX))), clock),
+    );
     for (const producer of producers) {
-      const own = restored.filter(({ record }) => record.producer === producer.producer && record.topic === producer.topic && record.isUncertain !== true);
-      if (own.length > 0 || clock.now() - producer.at < PRODUCER_SILENCE_MS) this.#addPipeline(new Pipeline(producer.subject, producer.topic, this.#host, producer)).restore(own);
+      const own = restored.filter(
+        ({ record }) => record.producer === producer.producer && record.topic === producer.topic && record.isUncertain !== true,
+      );
+      if (own.length > 0 || clock.now() - producer.at < PRODUCER_SILENCE_MS)
+        this.#addPipeline(new Pipeline(producer.subject, producer.topic, this.#host, producer)).restore(own);
       else this.#writer.removeProducer(producer);
     }
     for (const row of restored) {
       this.#rows.set(row.record.id, row);
       this.#watch(row);
       const { subject, seq, topic, isUncertain } = row.record;
-      if (seq !== undefined || isUncertain === true || !this.#mayBeSent(row)) continue;
+      if (isUncertain === true) continue;
+      if (seq !== undefined) {
+        // Without its producer it cannot be sent again under its seq.
+        if (!producers.some(({ producer }) => producer === row.record.producer)) this.#doubt(row);
+        continue;
+      }
+      if (!this.#mayBeSent(row)) continue;
       // Whoever logs in first: nobody else was ever known with this record.
       if (subject === undefined) this.#unbound.push(row);
       else this.#pipeline(subject, topic).add(row);
@@ -151,16 +164,19 @@ export class Publisher {
     if (items.length === 0) throw new HoldfastError('USAGE', 'publishAll: want at least one item');
     // A frame, a list of entries and an entry are levels of their own (HF-4.1).
     const depthMax = this.#limits.depthMax - (items.length === 1 ? 1 : 3);
-    const copies = items.map((item) => copyPayload(item, depthMax));
+    const payloads = items.map((item) => copyPayload('publish', item, depthMax));
     const at = clock.now();
     const options = { ...(ifHead === undefined ? {} : { ifHead }), ...(ttlMs === undefined ? {} : { expiresAtMs: at + ttlMs }) };
-    const row = new Row({ id: 0, topic, items: copies, at, ...options }, sizeOf(copies), clock, signal);
+    const row = new Row({ id: 0, topic, items: payloads.map(({ data }) => data), at, ...options }, frameBytes(payloads), clock, signal);
     const refusal = this.#refusal(row, countMax);
     if (refusal !== undefined) {
       row.refuse(refusal);
       return row.outcome.promise;
     }
-    if (deadlineMs !== undefined) row.after(deadlineMs, () => row.outcome.reject(new HoldfastError('PENDING', `not acknowledged within ${deadlineMs} ms; it stays in the outbox`)));
+    if (deadlineMs !== undefined)
+      row.after(deadlineMs, () =>
+        row.outcome.reject(new HoldfastError('PENDING', `not acknowledged within ${deadlineMs} ms; it stays in the outbox`)),
+      );
     this.#admit(row);
     return row.outcome.promise;
   }
@@ -179,7 +195,9 @@ export class Publisher {
     for (const row of unbound) this.#bind(row, subject);
     for (const row of this.#rows.values()) {
       if (!this.#isHeld(row) || row.outcome.isSettled) continue;
-      row.outcome.reject(new HoldfastError('PENDING', `the connection is "${subject}"'s by now; the message stays in the outbox of "${row.record.subject}"`));
+      row.outcome.reject(
+        new HoldfastError('PENDING', `the connection is "${subject}"'s by now; the message stays in the outbox of "${row.record.subject}"`),
+      );
     }
     for (const pipeline of this.#all()) if (pipeline.subject === subject) pipeline.open();
     this.#changed();
@@ -225,7 +243,10 @@ export class Publisher {
   flush(timeoutMs: number): Promise<void> {
     const deferred = new Deferred<void>();
     this.#flushes.add(deferred);
-    const timer = this.#options.clock.setTimeout(() => deferred.reject(new HoldfastError('PENDING', `the outbox is not empty after ${timeoutMs} ms`)), timeoutMs);
+    const timer = this.#options.clock.setTimeout(
+      () => deferred.reject(new HoldfastError('PENDING', `the outbox is not empty after ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     this.#changed();
     const finish = (): void => {
       this.#options.clock.clearTimeout(timer);
@@ -244,7 +265,10 @@ export class Publisher {
     }
     const { store } = this.#options;
     const isKept = (await this.#writer.stop()) && store.isPersistent && this.#isLoaded;
-    for (const row of this.#rows.values()) row.refuse(isKept ? new HoldfastError('PENDING', 'the client was closed; the message stays in the outbox') : new HoldfastError('CLOSED'));
+    for (const row of this.#rows.values())
+      row.refuse(
+        isKept ? new HoldfastError('PENDING', 'the client was closed; the message stays in the outbox') : new HoldfastError('CLOSED'),
+      );
     for (const flush of this.#flushes) flush.reject(new HoldfastError('CLOSED'));
     await store.close().catch(this.#options.onTrouble);
   }
@@ -358,11 +382,6 @@ export class Publisher {
     if (this.#flushes.size === 0 || this.queuedCount > 0) return;
     for (const flush of this.#flushes) flush.resolve();
   }
-}
-
-/** Bytes travel as they are when they are alone, and as base64 within a list (HF-1.6). */
-function sizeOf(items: readonly Data[]): number {
-  return items.reduce<number>((sum, item) => sum + (item instanceof Uint8Array && items.length > 1 ? Math.ceil(item.length / 3) * 4 : payloadBytes(item)), 0);
 }
 
 function pipelineKey(subject: string, topic: string): string {

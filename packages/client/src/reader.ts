@@ -79,6 +79,11 @@ export class Reader implements TopicReader {
     return this.#received;
   }
 
+  /** Whether everything received was handed out. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0;
+  }
+
   /** How many more entries it may be sent. */
   get room(): number {
     return this.#windowCount - this.#entryCount;

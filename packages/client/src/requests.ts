@@ -3,7 +3,16 @@
  * At most `limits.requestsMax` are unanswered; the others wait their turn. What a cut means is the request's own affair.
  */
 
-import { DEFAULT_LIMITS, HoldfastError, type ClientMessage, type ErrorMessage, type Hello, type Json, type Reply, type Subscribed } from '@holdfast/wire';
+import {
+  DEFAULT_LIMITS,
+  HoldfastError,
+  type ClientMessage,
+  type ErrorMessage,
+  type Hello,
+  type Json,
+  type Reply,
+  type Subscribed,
+} from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import { Deferred } from './deferred.ts';
 import { refusalOf } from './refusal.ts';
@@ -11,12 +20,16 @@ import { refusalOf } from './refusal.ts';
 export type Answer = Reply | Subscribed | ErrorMessage;
 export type Sendable = Exclude<ClientMessage, Hello>;
 
-/** One request. `message` is asked for when it is sent, so that it says what is true then. */
-export interface Request {
-  message(id: number): Sendable;
+/** What waits for an answer. */
+export interface Waiting {
   answer(answer: Answer): void;
   /** The connection ended after sending and before the answer. */
   cut(): void;
+}
+
+/** One request. `message` is asked for when it is sent, so that it says what is true then. */
+export interface Request extends Waiting {
+  message(id: number): Sendable;
 }
 
 export interface AskOptions {
@@ -33,7 +46,7 @@ export class Requests {
   readonly #clock: Clock;
   readonly #send: (message: Sendable) => void;
   readonly #waiting = new Map<number, Request>();
-  readonly #sent = new Map<number, Request>();
+  readonly #sent = new Map<number, Waiting>();
   /** Promises that are to be settled by `close`. */
   readonly #asked = new Set<(error: HoldfastError) => void>();
   #isOpen = false;
@@ -53,8 +66,8 @@ export class Requests {
     return id;
   }
 
-  /** Registers a request that travels within the `hello`. */
-  adopt(request: Request): number {
+  /** The id for a request that its owner sends, such as one within the `hello`. */
+  adopt(request: Waiting): number {
     const id = this.#nextId++;
     this.#sent.set(id, request);
     return id;
@@ -102,7 +115,11 @@ export class Requests {
    * when it may be asked again anyway; with `UNKNOWN_OUTCOME` if it was sent and the answer is missing. `isIdempotent`:
    * a cut sends it again.
    */
-  ask(message: (id: number) => Sendable, isIdempotent: boolean, { deadlineMs = REQUEST_DEADLINE_MS, signal }: AskOptions = {}): Promise<Json> {
+  ask(
+    message: (id: number) => Sendable,
+    isIdempotent: boolean,
+    { deadlineMs = REQUEST_DEADLINE_MS, signal }: AskOptions = {},
+  ): Promise<Json> {
     const deferred = new Deferred<Json>();
     let id = 0;
     let isSent = false;

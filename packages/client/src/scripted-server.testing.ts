@@ -192,7 +192,10 @@ export class ScriptedServer {
       case 'read': {
         const { epoch, first, last, entries } = this.log(message.topic);
         const { after, before, limit = 1_000 } = message;
-        const page = after === undefined ? entries.filter(({ offset }) => offset < before!).slice(-limit) : entries.filter(({ offset }) => offset > after).slice(0, limit);
+        const page =
+          after === undefined
+            ? entries.filter(({ offset }) => offset < before!).slice(-limit)
+            : entries.filter(({ offset }) => offset > after).slice(0, limit);
         return connection.send({ type: 'reply', id: message.id, data: { epoch, first, last, entries: page.map(encodeReadEntry) } });
       }
       case 'credit': {
@@ -204,14 +207,16 @@ export class ScriptedServer {
       case 'register': {
         const { topic, key, merge, value, id, ifRevision } = message;
         const known = this.log(topic).registers.get(key);
-        if (ifRevision !== undefined && ifRevision !== (known?.revision ?? 0)) return this.refuse(connection, { id }, { code: 'REVISION_MISMATCH' });
+        if (ifRevision !== undefined && ifRevision !== (known?.revision ?? 0))
+          return this.refuse(connection, { id }, { code: 'REVISION_MISMATCH' });
         const isNew = merge === 'replace' || known === undefined || (value as number) > (known.value as number);
         if (isNew) this.register(topic, key, value);
         return connection.send({ type: 'reply', id, data: { key, ...this.log(topic).registers.get(key)! } });
       }
       case 'signal':
         for (const other of this.connections) {
-          if (other !== connection && other.cursors.has(message.topic)) other.send({ type: 'signal', topic: message.topic, from: this.subject, client: connection.hello!.client, data: message.data });
+          if (other !== connection && other.cursors.has(message.topic))
+            other.send({ type: 'signal', topic: message.topic, from: this.subject, client: connection.hello!.client, data: message.data });
         }
         return;
       case 'presence':
@@ -227,7 +232,11 @@ export class ScriptedServer {
     }
   }
 
-  refuse(connection: ServerConnection, about: { id?: string | number; topic?: string; producer?: string; seq?: number }, { code, retryable = false, retryAfterMs }: Refusal): void {
+  refuse(
+    connection: ServerConnection,
+    about: { id?: string | number; topic?: string; producer?: string; seq?: number },
+    { code, retryable = false, retryAfterMs }: Refusal,
+  ): void {
     connection.send({ type: 'error', code, message: code, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }), ...about });
   }
 
@@ -241,9 +250,19 @@ export class ScriptedServer {
 
   #subscribe({ id, topic, position, last, credit, presence = false }: SubscribeRequest, connection: ServerConnection): void {
     const log = this.log(topic);
-    const start = position ?? { epoch: log.epoch, offset: last === undefined ? log.last : Math.max(log.first - 1, log.last - last), revision: 0 };
+    const start = position ?? {
+      epoch: log.epoch,
+      offset: last === undefined ? log.last : Math.max(log.first - 1, log.last - last),
+      revision: 0,
+    };
     connection.send({ type: 'subscribed', id, topic, number: log.number, position: start, head: log.last });
-    const cursor: Cursor = { log, offset: start.offset, revision: start.revision, upTo: credit === undefined ? Number.MAX_SAFE_INTEGER : start.offset + credit, presence };
+    const cursor: Cursor = {
+      log,
+      offset: start.offset,
+      revision: start.revision,
+      upTo: credit === undefined ? Number.MAX_SAFE_INTEGER : start.offset + credit,
+      presence,
+    };
     connection.cursors.set(topic, cursor);
     const isOther = start.epoch !== log.epoch;
     const isAhead = !isOther && start.offset > log.last;
@@ -266,7 +285,9 @@ export class ScriptedServer {
     }
     while (cursor.offset < log.last && cursor.offset < cursor.upTo) {
       const { data, ...entry } = log.entries[++cursor.offset - log.first]!;
-      connection.end.send(data instanceof Uint8Array ? encodeEntryBinary(log.number, entry, data) : encodeEntryText(log.topic, entry, JSON.stringify(data)));
+      connection.end.send(
+        data instanceof Uint8Array ? encodeEntryBinary(log.number, entry, data) : encodeEntryText(log.topic, entry, JSON.stringify(data)),
+      );
     }
   }
 
@@ -327,6 +348,7 @@ export class ScriptedServer {
     if (state === null) members.delete(client);
     else members.set(client, member);
     if (id !== undefined) connection.send({ type: 'reply', id, data: null });
-    for (const other of this.connections) if (other.cursors.get(topic)?.presence === true) other.send({ type: 'presence', topic, event, member });
+    for (const other of this.connections)
+      if (other.cursors.get(topic)?.presence === true) other.send({ type: 'presence', topic, event, member });
   }
 }

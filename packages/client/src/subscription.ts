@@ -6,7 +6,18 @@
  * in another epoch, is not: the subscription is asked for again at the least position.
  */
 
-import { backoffDelayMs, HoldfastError, parseReadPage, type EntryMessage, type Gap, type Position, type RegisterMessage, type Skip, type Subscribed, type SubscribeRequest } from '@holdfast/wire';
+import {
+  backoffDelayMs,
+  HoldfastError,
+  parseReadPage,
+  type EntryMessage,
+  type Gap,
+  type Position,
+  type RegisterMessage,
+  type Skip,
+  type Subscribed,
+  type SubscribeRequest,
+} from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import { Listeners } from './observable.ts';
 import type { Random } from './random.ts';
@@ -53,6 +64,7 @@ export class Subscription {
   #problem: HoldfastError | undefined;
   #attempt = 0;
   #retryTimer: unknown;
+  #isLeaving = false;
   #isClosed = false;
 
   constructor(topic: string, windowCount: number, host: SubscriptionHost) {
@@ -115,6 +127,11 @@ export class Subscription {
     };
   }
 
+  /** Whether the server knows of it, or will before anything that is sent from now on. */
+  get isOnWire(): boolean {
+    return this.#phase !== 'off';
+  }
+
   /** Whether the next `hello` should carry it. */
   get isNeeded(): boolean {
     return this.#readers.size > 0 || this.#holdCount > 0;
@@ -156,7 +173,7 @@ export class Subscription {
   /** Asks for what is needed and not asked for, or ends what is not needed. */
   sync(): void {
     if (!this.#host.isOpen() || this.#isClosed || this.#retryTimer !== undefined) return;
-    if (!this.isNeeded) return this.#unsubscribe();
+    if (!this.isNeeded) return this.#leave();
     if (this.#phase === 'off') return this.#ask();
     if (this.#phase === 'asked') return;
     this.#locate();
@@ -173,7 +190,7 @@ export class Subscription {
       if (message.offset > next) return this.#resync(`entry ${message.offset} where ${next} is next`);
       if (message.offset === next) reader.entry(message);
     }
-    this.#recovered();
+    this.recovered();
     this.#grant(false);
   }
 
@@ -186,7 +203,7 @@ export class Subscription {
       if (message.first > next) return this.#resync(`skip from ${message.first} where ${next} is next`);
       if (message.last >= next) reader.skip(message);
     }
-    this.#recovered();
+    this.recovered();
     this.#grant(true);
   }
 
@@ -196,6 +213,7 @@ export class Subscription {
     const isOther = this.#place.epoch !== after.epoch || reason === 'ahead';
     this.#place = after;
     this.#head = isOther ? after.offset : Math.max(this.#head, after.offset);
+    if (isOther) this.#grantedUpTo = after.offset;
     for (const reader of this.#attached) {
       const { epoch, offset } = reader.received!;
       if (isOther ? epoch !== after.epoch || reason === 'ahead' : offset < after.offset) reader.gap(message);
@@ -214,12 +232,13 @@ export class Subscription {
 
   /** An `error` of this topic that answers no request: the rights ended (HF-5.10). */
   paused(error: HoldfastError): void {
-    if (this.#phase !== 'live') return;
+    if (this.#phase !== 'live' || error.code !== 'FORBIDDEN') return;
     this.#problem = error;
     this.listeners.notify();
   }
 
-  #recovered(): void {
+  /** New rights let a paused stream go on (HF-3.6), or something came. */
+  recovered(): void {
     if (this.#problem === undefined) return;
     this.#problem = undefined;
     this.listeners.notify();
@@ -270,7 +289,9 @@ export class Subscription {
   /** A count from the position on: what the reader with the least room may still be sent. */
   #credit(position: Position | undefined): number {
     if (position === undefined) return Math.min(this.#windowCount, ...[...this.#readers].map(({ room }) => room));
-    const bounds = [...this.#readers].flatMap(({ received, room }) => (received?.epoch === position.epoch ? [received.offset + room - position.offset] : []));
+    const bounds = [...this.#readers].flatMap(({ received, room }) =>
+      received?.epoch === position.epoch ? [received.offset + room - position.offset] : [],
+    );
     return Math.max(0, Math.min(...bounds));
   }
 
@@ -283,21 +304,12 @@ export class Subscription {
   }
 
   #begin({ position, head }: Subscribed): void {
-    const { position: from, credit } = this.#asked!;
-    if (from !== undefined && from.epoch === position.epoch && (position.offset > from.offset || position.revision > from.revision)) {
-      return this.#resync(`asked for ${from.offset}, got a stream from ${position.offset}`);
-    }
     this.#phase = 'live';
     this.#problem = undefined;
     this.#attempt = 0;
     this.#place = position;
     this.#head = head;
-    this.#grantedUpTo = position.offset + credit;
-    // A server that begins in another log at once means the gap that it does not send.
-    if (from !== undefined && from.epoch !== position.epoch) {
-      const gap: Gap = { type: 'gap', topic: this.topic, reason: 'epoch', before: from, after: position };
-      for (const reader of this.#readers) if (reader.received?.epoch === from.epoch) reader.gap(gap);
-    }
+    this.#grantedUpTo = position.offset + this.#asked!.credit;
     this.#put(head);
     this.#grant(false);
     this.listeners.notify();
@@ -309,8 +321,10 @@ export class Subscription {
     const { epoch, revision } = this.#place!;
     for (const reader of this.#readers) {
       if (reader.received !== undefined) continue;
-      const offset = reader.last === undefined ? head : Math.max(0, head - reader.last);
-      reader.place({ epoch, offset: Math.min(offset, this.#ackedMin - 1), revision });
+      const isAtHead = reader.last === undefined;
+      const offset = isAtHead ? head : Math.max(0, head - reader.last);
+      // Who wants the newest entries wants the registers too, as in HF-5.1.
+      reader.place({ epoch, offset: Math.min(offset, this.#ackedMin - 1), revision: isAtHead ? revision : 0 });
     }
     this.#ackedMin = BEYOND;
     this.#attach();
@@ -321,7 +335,8 @@ export class Subscription {
     const place = this.#place!;
     for (const reader of this.#readers) {
       const received = reader.received;
-      const isServed = received !== undefined && received.epoch === place.epoch && received.offset >= place.offset && received.revision >= place.revision;
+      const isServed =
+        received !== undefined && received.epoch === place.epoch && received.offset >= place.offset && received.revision >= place.revision;
       if (isServed) this.#attached.add(reader);
       else this.#attached.delete(reader);
     }
@@ -342,13 +357,15 @@ export class Subscription {
       this.#put(head);
       this.sync();
     };
-    this.#host.requests.ask((id) => ({ type: 'read', id, topic, after: BEYOND, limit: 1 }), false).then(
-      (data) => {
-        const { epoch, last } = parseReadPage(data);
-        located(epoch, last);
-      },
-      () => located(undefined, Math.max(this.#head, this.#place?.offset ?? 0)),
-    );
+    this.#host.requests
+      .ask((id) => ({ type: 'read', id, topic, after: BEYOND, limit: 1 }), false)
+      .then(
+        (data) => {
+          const { epoch, last } = parseReadPage(data);
+          located(epoch, last);
+        },
+        () => located(undefined, Math.max(this.#head, this.#place?.offset ?? 0)),
+      );
   }
 
   #refused(error: HoldfastError): void {
@@ -370,10 +387,21 @@ export class Subscription {
     this.listeners.notify();
   }
 
+  /** Not at once: what is closed is often opened again in the same turn. */
+  #leave(): void {
+    if (this.#phase === 'off' || this.#isLeaving) return;
+    this.#isLeaving = true;
+    void Promise.resolve().then(() => {
+      this.#isLeaving = false;
+      if (!this.isNeeded && this.#phase !== 'off') this.#unsubscribe();
+    });
+  }
+
   #unsubscribe(): void {
-    if (this.#phase === 'off') return;
-    const isUnsent = this.#requestId !== undefined && this.#host.requests.withdraw(this.#requestId);
-    if (!isUnsent || this.#place !== undefined) this.#host.send({ type: 'unsubscribe', topic: this.topic });
+    const { requests } = this.#host;
+    const isUnsent = this.#requestId !== undefined && requests.withdraw(this.#requestId);
+    const isOnWire = !isUnsent || this.#place !== undefined;
+    if (isOnWire) this.#host.send({ type: 'unsubscribe', topic: this.topic, id: requests.adopt({ answer: () => {}, cut: () => {} }) });
     this.#phase = 'off';
     this.#requestId = undefined;
     this.#place = undefined;

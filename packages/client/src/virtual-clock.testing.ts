@@ -10,7 +10,9 @@ interface Timer {
 
 /** Lets every microtask, and what they lead to, happen. */
 export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 export class VirtualClock implements Clock {

@@ -1,0 +1,88 @@
+/**
+ * Who is on a topic, and being there oneself (PROTOCOL.md HF-7.6). What the client entered with is said again after every
+ * reconnection; within the server's grace time the others notice nothing.
+ */
+
+import { HoldfastError, type Json, type Member, type PresenceMessage } from '@holdfast/wire';
+import { Computed, type Observable } from './observable.ts';
+import type { Requests } from './requests.ts';
+import type { Subscription } from './subscription.ts';
+
+export class Presence {
+  /** While somebody watches, the topic is subscribed with its members. In the order of their coming. */
+  readonly members: Observable<readonly Member[]>;
+  readonly #subscription: Subscription;
+  readonly #requests: Requests;
+  readonly #byKey = new Map<string, Member>();
+  readonly #computed: Computed<readonly Member[]> = new Computed(() => [...this.#byKey.values()]);
+  #state: Json | undefined;
+  #release: (() => void) | undefined;
+  #askedCount = 0;
+
+  constructor(subscription: Subscription, requests: Requests) {
+    this.#subscription = subscription;
+    this.#requests = requests;
+    this.members = {
+      getSnapshot: this.#computed.getSnapshot,
+      subscribe: (listener) => {
+        const release = subscription.hold(true);
+        const end = this.#computed.subscribe(listener);
+        return () => {
+          end();
+          release();
+        };
+      },
+    };
+  }
+
+  /** Resolves when the server has it; the state stays entered whether or not that was in time. */
+  enter(state: Json): Promise<void> {
+    if (state === null) throw new HoldfastError('USAGE', 'enter: the state is not null; leave() leaves');
+    this.#state = state;
+    this.#release ??= this.#subscription.hold(false);
+    return this.#say();
+  }
+
+  /** Resolves when the server knows, or at once without a connection: who does not come back leaves by itself. */
+  async leave(): Promise<void> {
+    const release = this.#release;
+    if (release === undefined) return;
+    this.#state = undefined;
+    this.#release = undefined;
+    const { topic, isOnWire } = this.#subscription;
+    // A failure means that the connection is gone, and with it the membership.
+    if (isOnWire) await this.#requests.ask((id) => ({ type: 'presence', id, topic, state: null }), false).catch(() => {});
+    release();
+  }
+
+  /** There is a connection, and the subscription is on its way. */
+  open(): void {
+    if (this.#state === undefined || this.#askedCount > 0) return;
+    // The promise of `enter` is settled long since; a refusal leaves the state as it is, for the next connection.
+    this.#say().catch(() => {});
+  }
+
+  message(message: PresenceMessage): void {
+    if (message.event === 'members') {
+      this.#byKey.clear();
+      for (const member of message.members) this.#byKey.set(keyOf(member), member);
+    } else if (message.event === 'leave') this.#byKey.delete(keyOf(message.member));
+    else this.#byKey.set(keyOf(message.member), message.member);
+    this.#computed.touch();
+  }
+
+  async #say(): Promise<void> {
+    const { topic } = this.#subscription;
+    this.#askedCount += 1;
+    try {
+      await this.#requests.ask((id) => ({ type: 'presence', id, topic, state: this.#state ?? null }), true);
+    } finally {
+      this.#askedCount -= 1;
+    }
+  }
+}
+
+function keyOf({ subject, client }: Member): string {
+  // A client's name holds no space; a subject may.
+  return `${client} ${subject}`;
+}
