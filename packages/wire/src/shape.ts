@@ -27,7 +27,7 @@ function isInteger(value: unknown, min: number): boolean {
 }
 
 /** HF-1.4. */
-export function isRequestId(value: unknown): value is string | number {
+function isRequestId(value: unknown): value is string | number {
   return (
     (typeof value === 'string' && value.length >= 1 && value.length <= 64) || (typeof value === 'number' && Number.isSafeInteger(value))
   );
