@@ -12,7 +12,7 @@ import { isMain, root, run, tool } from './workspace.mjs';
 
 const SIMULATION_SEEDS = 20;
 
-const script = (name) => () => run(process.execPath, [join(root, 'scripts', name)]);
+const script = (name, ...args) => () => run(process.execPath, [join(root, 'scripts', name), ...args]);
 
 const STEPS = [
   { name: 'format', run: () => tool('oxfmt/bin/oxfmt', ['--list-different']), hint: 'npm run format' },
@@ -26,6 +26,8 @@ const STEPS = [
   { name: 'layers', run: script('layers.mjs') },
   { name: 'files', run: script('files.mjs') },
   { name: 'documents', run: script('documents.mjs') },
+  { name: 'protocol tables', run: script('protocol-tables.mjs', '--check'), hint: 'node scripts/protocol-tables.mjs' },
+  { name: 'codes', run: script('codes-used.mjs') },
   { name: 'package shape', run: script('package-shape.mjs') },
   { name: 'size budget', run: script('size-budget.mjs') },
 ];

@@ -267,7 +267,6 @@ export const CLOSE_CODES = {
   FENCED: { code: 4001, meaning: 'A newer connection of the same subject and client took over.' },
   REFUSED: { code: 4002, meaning: 'This client may not connect here.' },
   OVERLOADED: { code: 4100, meaning: 'The server has too much to do; come back after a growing delay.' },
-  SLOW: { code: 4101, meaning: 'The client read too slowly for too long.' },
   GOING_AWAY: { code: 4200, meaning: 'The server is shutting down; resume elsewhere or anew.' },
   HEARTBEAT_LOST: { code: 4201, meaning: 'Nothing was heard for too long.' },
   RESYNC: { code: 4202, meaning: 'The two sides disagree about the stream; connect anew and resume.' },
