@@ -50,7 +50,8 @@ export class Reader implements TopicReader {
   declare readonly [Symbol.asyncIterator]: () => this;
   readonly last: number | undefined;
   readonly #host: ReaderHost;
-  readonly #windowCount: number;
+  /** Entries that may wait for it. */
+  readonly windowCount: number;
   #received: Position | undefined;
   #processed: Position | undefined;
   #queue: Queued[] = [];
@@ -65,7 +66,7 @@ export class Reader implements TopicReader {
 
   constructor({ position, last }: ReaderStart, windowCount: number, host: ReaderHost) {
     this.#host = host;
-    this.#windowCount = windowCount;
+    this.windowCount = windowCount;
     this.#received = position;
     this.#processed = position;
     this.last = last;
@@ -86,7 +87,7 @@ export class Reader implements TopicReader {
 
   /** How many more entries it may be sent. */
   get room(): number {
-    return this.#windowCount - this.#entryCount;
+    return this.windowCount - this.#entryCount;
   }
 
   next(): Promise<IteratorResult<Item, undefined>> {

@@ -408,13 +408,17 @@ export class Subscription {
     this.#attached.clear();
   }
 
-  /** HF-7.1: when half of the window is free again, and after what moves the place without credit. */
+  /** HF-7.1: when half of the smallest window is free again, and after what moves the place without credit. */
   #grant(isForced: boolean): void {
     if (this.#phase !== 'live' || this.#place === undefined) return;
     let upTo = BEYOND;
-    for (const { received, room } of this.#attached) upTo = Math.min(upTo, received!.offset + room);
+    let leastWindow = this.#windowCount;
+    for (const { received, room, windowCount } of this.#attached) {
+      upTo = Math.min(upTo, received!.offset + room);
+      leastWindow = Math.min(leastWindow, windowCount);
+    }
     if (this.#attached.size === 0) upTo = this.#place.offset + this.#windowCount;
-    const isDue = upTo - this.#grantedUpTo >= Math.max(1, Math.floor(this.#windowCount / 2));
+    const isDue = upTo - this.#grantedUpTo >= Math.max(1, Math.floor(leastWindow / 2));
     if (!isDue && !(isForced && upTo > this.#grantedUpTo)) return;
     this.#grantedUpTo = upTo;
     this.#host.send({ type: 'credit', topic: this.topic, upTo });
