@@ -1,0 +1,207 @@
+/**
+ * The truth of a run, kept apart from everything that is being tested: what was published, what became durable, what
+ * was answered. It hears of storage from the disk, of answers from the client's promises, and checks each against the
+ * rest at the moment when it happens (properties.ts).
+ */
+
+import type { OutboxChanges } from '@holdfast/client';
+import type { Batch, DecidedPublish, Head } from '@holdfast/server';
+import type { HoldfastError } from '@holdfast/wire';
+import type { Disk, DiskWitness } from './disk.ts';
+import { contentOf, type Content } from './payload.ts';
+import type { Verdict } from './properties.ts';
+
+/** One epoch of one topic, as the disk has it or had it. */
+export interface Log {
+  readonly topic: string;
+  readonly epoch: string;
+  /** By offset, from 1. Trimmed ones stay here. */
+  readonly contents: Content[];
+  /** The first offset that is still on the disk. */
+  first: number;
+  /** Values by revision, from 1. */
+  readonly registers: { readonly key: string; readonly value: string }[];
+  /** The publish counter seen last, by device. */
+  readonly counters: Map<string, number>;
+}
+
+/** One call of `publish` or `publishAll`. */
+export interface Publication {
+  readonly device: string;
+  readonly subject: string;
+  readonly topic: string;
+  /** Ascending per device. */
+  readonly counter: number;
+  readonly ids: readonly string[];
+  /** With `ifHead`, a time to live, or something that the hook refuses: it may end otherwise than stored. */
+  readonly mayMismatch: boolean;
+  readonly mayExpire: boolean;
+  readonly isRefused: boolean;
+  /** How many times epochs of this topic had ended when it was published. */
+  readonly epochsEnded: number;
+  state: 'open' | 'acknowledged' | 'refused' | 'uncertain';
+  isDurable: boolean;
+  /** The epoch that it was sent for, as its outbox says; `undefined`: none was known. */
+  epoch: string | undefined;
+  /** Where it was stored, by epoch. */
+  readonly places: Map<string, number>;
+}
+
+/** Refusals that the workload provokes, and whether this publish may get one. */
+const LEGAL: Readonly<Record<string, (publication: Publication) => boolean>> = {
+  HEAD_MISMATCH: ({ mayMismatch }) => mayMismatch,
+  REFUSED: ({ isRefused }) => isRefused,
+  EXPIRED: ({ mayExpire }) => mayExpire,
+};
+
+export class Ledger implements DiskWitness {
+  readonly #verdict: Verdict;
+  /** Producers are forgotten so soon in this run that an outage can do it. */
+  readonly #isForgetful: boolean;
+  readonly #publications = new Map<string, Publication>();
+  readonly #logs = new Map<string, Log>();
+  /** The present epoch of each topic. */
+  readonly #current = new Map<string, Log>();
+  readonly #epochsEnded = new Map<string, number>();
+
+  constructor(verdict: Verdict, isForgetful: boolean) {
+    this.#verdict = verdict;
+    this.#isForgetful = isForgetful;
+  }
+
+  /** The present log of a topic; `undefined` if it was never founded or is gone. */
+  current(topic: string): Log | undefined {
+    return this.#current.get(topic);
+  }
+
+  /** One incarnation, present or gone. */
+  log(topic: string, epoch: string): Log | undefined {
+    return this.#logs.get(`${topic} ${epoch}`);
+  }
+
+  published(fields: Omit<Publication, 'epochsEnded' | 'state' | 'isDurable' | 'epoch' | 'places'>): Publication {
+    const publication: Publication = { ...fields, epochsEnded: this.#epochsEnded.get(fields.topic) ?? 0, state: 'open', isDurable: false, epoch: undefined, places: new Map() };
+    for (const id of publication.ids) this.#publications.set(id, publication);
+    return publication;
+  }
+
+  /** The device's outbox disk holds these rows by now. */
+  durable({ rows = [] }: OutboxChanges): void {
+    for (const { items, epoch } of rows) {
+      const publication = this.#publications.get(contentOf(items[0]!).id);
+      if (publication !== undefined) Object.assign(publication, { isDurable: true, epoch });
+    }
+  }
+
+  /** A publish was resolved. */
+  acknowledged(publication: Publication, offset: number, epoch: string): void {
+    const { ids, topic } = publication;
+    publication.state = 'acknowledged';
+    const there = this.log(topic, epoch)?.contents.slice(offset - 1, offset - 1 + ids.length).map(({ id }) => id) ?? [];
+    this.#verdict.expect(there.join() === ids.join(), 'acknowledged-at-its-offset', () => `${ids[0]} resolved with ${offset} in ${topic} ${epoch}, where ${there.join(' ') || 'nothing'} is`);
+  }
+
+  /** A publish was rejected. */
+  refused(publication: Publication, error: HoldfastError): void {
+    const { code } = error;
+    // Settles the promise only: the row stays in the outbox.
+    if (code === 'PENDING') return;
+    const isUncertain = code === 'UNCERTAIN';
+    const isLegal = isUncertain ? this.mayBeUncertain(publication) : LEGAL[code]?.(publication) === true;
+    this.#verdict.expect(isLegal, 'refusals-legal', () => `${publication.ids[0]} was rejected with ${code}: ${error.message}`);
+    publication.state = isUncertain ? 'uncertain' : 'refused';
+    if (!isUncertain) this.#verdict.expect(publication.places.size === 0, 'refused-is-not-stored', () => `${publication.ids[0]} was rejected with ${code} and is stored`);
+  }
+
+  /** HF-6.10: the log that it was sent to is gone, or the producer was forgotten. */
+  mayBeUncertain({ topic, epoch, epochsEnded }: Publication): boolean {
+    const isOtherLog = epoch === undefined ? (this.#epochsEnded.get(topic) ?? 0) > epochsEnded : this.#current.get(topic)?.epoch !== epoch;
+    return this.#isForgetful || isOtherLog;
+  }
+
+  /** HF-6.7: what a server says while it says it. */
+  acknowledging(topic: string, epoch: string, offset: number): void {
+    const log = this.log(topic, epoch);
+    this.#verdict.expect((log?.contents.length ?? 0) >= offset, 'acknowledged-when-durable', () => `a server acknowledges ${offset} of ${topic} ${epoch}, which ends at ${log?.contents.length ?? 0}`);
+  }
+
+  stored({ found, publishes, registers }: Batch): void {
+    for (const { topic, epoch } of found) {
+      const log: Log = { topic, epoch, contents: [], first: 1, registers: [], counters: new Map() };
+      this.#verdict.expect(!this.#current.has(topic) && !this.#logs.has(`${topic} ${epoch}`), 'offsets-dense', () => `${topic} is founded twice`);
+      this.#logs.set(`${topic} ${epoch}`, log);
+      this.#current.set(topic, log);
+    }
+    for (const publish of publishes) if (publish.outcome.kind === 'accepted') this.#append(publish, publish.outcome.offset);
+    for (const { topic, key, value, revision } of registers) {
+      const log = this.#current.get(topic)!;
+      log.registers.push({ key, value });
+      this.#verdict.expect(log.registers.length === revision, 'offsets-dense', () => `revision ${revision} of ${topic} comes as number ${log.registers.length}`);
+    }
+  }
+
+  trimmed(topic: string, { first }: Head): void {
+    this.#current.get(topic)!.first = first;
+  }
+
+  removed(topic: string): void {
+    this.#end(topic);
+  }
+
+  wiped(): void {
+    for (const topic of [...this.#current.keys()]) this.#end(topic);
+  }
+
+  notDense(error: unknown): void {
+    this.#verdict.violated('offsets-dense', String(error));
+  }
+
+  /** The disk against the truth: every entry that was stored and not cut is there, as it was stored. */
+  compare(disk: Disk): void {
+    for (const [topic, log] of this.#current) {
+      const there = disk.topics.get(topic)?.entries ?? [];
+      const want = log.contents.slice(log.first - 1).map(({ id }) => id);
+      const have = there.map(({ payload }) => contentOf(payload).id);
+      const isSame = want.join() === have.join() && there.every(({ offset }, at) => offset === log.first + at);
+      this.#verdict.expect(isSame, 'acknowledged-stays', () => `${topic} ${log.epoch} holds ${have.length} entries where ${want.length} were stored`);
+    }
+  }
+
+  /** Everything is over: what was durable in an outbox is stored, or ended in a way that is legal. */
+  settled(): void {
+    for (const publication of new Set(this.#publications.values())) {
+      const { state, isDurable, places, ids, mayMismatch, mayExpire, isRefused } = publication;
+      if (state !== 'open' || !isDurable || places.size > 0) continue;
+      // Its process died before it heard what became of it.
+      const isLegal = mayMismatch || mayExpire || isRefused || this.mayBeUncertain(publication);
+      this.#verdict.expect(isLegal, 'all-settled', () => `${ids[0]} was durable in an outbox and is nowhere`);
+    }
+  }
+
+  #append({ topic, subject, payloads }: DecidedPublish, offset: number): void {
+    const verdict = this.#verdict;
+    const log = this.#current.get(topic)!;
+    verdict.expect(offset === log.contents.length + 1, 'offsets-dense', () => `offset ${offset} of ${topic} comes after ${log.contents.length}`);
+    const contents = payloads.map(contentOf);
+    log.contents.push(...contents);
+    const ids = contents.map(({ id }) => id);
+    const publication = this.#publications.get(ids[0]!);
+    if (publication === undefined || publication.topic !== topic || publication.subject !== subject) {
+      return verdict.violated('nothing-invented', `${subject} stored ${ids[0]} in ${topic}, which was ${publication === undefined ? 'never published' : `published in ${publication.topic} by ${publication.subject}`}`);
+    }
+    const { device, counter, places, state, isDurable } = publication;
+    verdict.expect(publication.ids.join() === ids.join(), 'publish-together', () => `${ids.join(' ')} was stored where ${publication.ids.join(' ')} was published`);
+    verdict.expect(places.size === 0, 'nothing-twice', () => `${ids[0]} is stored at ${offset} of ${topic} ${log.epoch}, and before at ${[...places].map(([epoch, at]) => `${at} of ${epoch}`).join()}`);
+    places.set(log.epoch, offset);
+    const last = log.counters.get(device) ?? 0;
+    verdict.expect(counter > last, 'publish-order', () => `${ids[0]} is stored in ${topic} after number ${last} of ${device}`);
+    log.counters.set(device, counter);
+    verdict.expect(isDurable, 'durable-before-sent', () => `${ids[0]} is stored and was never durable in the outbox of ${device}`);
+    verdict.expect(state !== 'refused', 'refused-is-not-stored', () => `${ids[0]} is stored after it was refused`);
+  }
+
+  #end(topic: string): void {
+    this.#current.delete(topic);
+    this.#epochsEnded.set(topic, (this.#epochsEnded.get(topic) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The server of a run: the real hub on a disk that outlives it. It is killed, loses its power, or is deployed anew; each
+ * time a new process with a new hub opens what the disk holds.
+ */
+
+import { createHub, Endpoint, type Hub, type Kind, type TopicStore } from '@holdfast/server';
+import { HoldfastError, type Data } from '@holdfast/wire';
+import type { Disk } from './disk.ts';
+import type { Network } from './network.ts';
+import { contentOf } from './payload.ts';
+import { Process } from './process.ts';
+import type { Profile } from './profile.ts';
+import type { Verdict } from './properties.ts';
+import type { Chance } from './random.ts';
+import type { Timeline } from './timeline.ts';
+import type { Trace } from './trace.ts';
+
+export interface ServerOptions {
+  readonly profile: Profile;
+  readonly timeline: Timeline;
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly verdict: Verdict;
+  readonly network: Network;
+  readonly disk: Disk;
+}
+
+interface Incarnation {
+  readonly process: Process;
+  readonly hub: Hub;
+  readonly store: TopicStore;
+}
+
+/** How long after the end of a hub nothing of it may be left, ms: longer than its longest wait, the presence grace. */
+const REST_MS = 30_000;
+
+/** Keeps everything, and hides what says so. */
+const kind: Kind = {
+  name: 'log',
+  isVisible: ({ payload }, { subject }) => contentOf(payload).hiddenFrom !== subject,
+};
+
+export class Server {
+  readonly #options: ServerOptions;
+  /** Whether hooks take time or fail; faults end with the calm. */
+  isTroubled = true;
+  #present: Incarnation | undefined;
+  #count = 0;
+  #isLeaving = false;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.start();
+  }
+
+  get isUp(): boolean {
+    return this.#present !== undefined && !this.#isLeaving;
+  }
+
+  get process(): Process | undefined {
+    return this.#present?.process;
+  }
+
+  /** Opens what the disk holds. */
+  start(): void {
+    const { timeline, chance, trace, network, disk, profile, verdict } = this.#options;
+    const process = new Process(`server${++this.#count}`, timeline, chance, chance.between(-5_000, 5_000));
+    trace.line(process.name, 'starts');
+    const store = disk.open(process);
+    const { heartbeatMs, queueBytesMax, producerSilenceMs, keepCountMax } = profile;
+    const hub = createHub({
+      store,
+      clock: process,
+      random: chance.fork(process.name).next,
+      heartbeatMs,
+      limits: { queueBytesMax, producerSilenceMs },
+      topics: [{ pattern: '*', kind, ...(keepCountMax === undefined ? {} : { retention: { countMax: keepCountMax } }), beforePublish: ({ items }) => this.#hook(process, items) }],
+      onError: (error) => {
+        // The store's trouble is simulated; anything else is the hub's own.
+        if (!(error instanceof HoldfastError)) verdict.violated('no-error-escapes', `the hub reports ${String(error)}`);
+      },
+    });
+    const endpoint = new Endpoint({
+      authenticate: ({ token }) => this.#afterHook(process, { subject: token! }),
+      authorize: () => this.#afterHook(process, true),
+    });
+    this.#present = { process, hub, store };
+    network.door = { process, accept: (socket) => hub.accept(socket, { endpoint, address: '', headers: {}, isProtocol: true }) };
+  }
+
+  /** It stops at once. `isSilent`: with its whole machine, so that nobody is told. */
+  kill(isSilent: boolean): void {
+    const { network, trace } = this.#options;
+    if (this.#present === undefined) return;
+    const { process } = this.#present;
+    trace.line(process.name, isSilent ? 'loses its power' : 'is killed');
+    process.kill();
+    network.door = undefined;
+    network.bury(process, isSilent);
+    this.#present = undefined;
+    this.#isLeaving = false;
+  }
+
+  /** Ends in order: says goodbye, answers what still comes, commits. Resolves when the process has ended; never if it is killed meanwhile. */
+  async close(drainMs: number): Promise<void> {
+    const { network, trace, verdict } = this.#options;
+    const { process, hub, store } = this.#present!;
+    this.#isLeaving = true;
+    trace.line(process.name, `closes, ${drainMs} ms`);
+    if (this.#options.chance.is(0.5)) network.door = undefined;
+    await hub.close({ drainMs });
+    network.door = undefined;
+    await store.close();
+    trace.line(process.name, 'has closed');
+    await process.sleep(REST_MS);
+    verdict.expect(process.timerCount === 0, 'nothing-left-behind', () => `${process.timerCount} timers of ${process.name} are set ${REST_MS} ms after its end`);
+  }
+
+  /** `close`, and the end of the process. */
+  async leave(drainMs: number): Promise<void> {
+    await this.close(drainMs);
+    this.kill(false);
+  }
+
+  /** Removes a topic; retried by nobody. */
+  delete(topic: string): void {
+    this.#present?.hub.deleteTopic(topic).catch(() => {});
+  }
+
+  recheck(): void {
+    this.#present?.hub.recheck().catch((error: unknown) => this.#options.verdict.violated('no-error-escapes', `recheck: ${String(error)}`));
+  }
+
+  #hook(process: Process, items: readonly Data[]): undefined | Promise<undefined> {
+    const { chance, profile } = this.#options;
+    if (items.some((item) => contentOf(item).isRefused === true)) throw new HoldfastError('REFUSED', 'simulated refusal');
+    if (this.isTroubled && chance.is(profile.hookFailures)) throw new HoldfastError('OVERLOADED', 'simulated trouble');
+    return this.#afterHook(process, undefined);
+  }
+
+  /** The answer at once, or after the time that a hook takes. */
+  #afterHook<T>(process: Process, answer: T): T | Promise<T> {
+    const { chance, profile } = this.#options;
+    if (profile.hookMs === 0 || chance.is(0.5)) return answer;
+    return process.sleep(chance.exponential(profile.hookMs)).then(() => answer);
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * One run from one seed: the world is set up, devices act and calamities strike until the steps are used up; then the
+ * weather clears, and everything must come right; then all is closed, and nothing may be left.
+ */
+
+import { Device } from './device.ts';
+import { Disk } from './disk.ts';
+import { Ledger } from './ledger.ts';
+import { Network } from './network.ts';
+import { drawProfile, type Profile } from './profile.ts';
+import { Verdict, type Violation } from './properties.ts';
+import { Chance } from './random.ts';
+import { Server } from './server.ts';
+import { Timeline } from './timeline.ts';
+import { Trace } from './trace.ts';
+import { Weather } from './weather.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Actions of all devices together. */
+  readonly steps: number;
+  /** Gets every line of the trace. */
+  readonly print?: ((line: string) => void) | undefined;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly eventCount: number;
+  /** Virtual time, ms. */
+  readonly lastedMs: number;
+  /** Of the whole trace: the same for the same seed, steps and code. */
+  readonly digest: string;
+}
+
+/** How long it may take until everything is right again, virtual ms: several full backoffs (20 s) and silent heartbeats (75 s). */
+const CALM_MAX_MS = 600_000;
+const CALM_STEP_MS = 500;
+/** How long the end may take, virtual ms: a close without an answer (30 s) and the rest after it (30 s). */
+const END_MAX_MS = 120_000;
+
+export async function simulate(options: SimulationOptions): Promise<Outcome> {
+  const simulation = new Simulation(options);
+  const onRejection = (error: unknown): void => simulation.escaped(error);
+  process.on('unhandledRejection', onRejection);
+  try {
+    return await simulation.run();
+  } finally {
+    process.off('unhandledRejection', onRejection);
+  }
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #chance: Chance;
+  readonly #timeline: Timeline;
+  readonly #trace: Trace;
+  readonly #verdict: Verdict;
+  readonly #profile: Profile;
+  readonly #ledger: Ledger;
+  readonly #network: Network;
+  readonly #disk: Disk;
+  readonly #server: Server;
+  readonly #devices: readonly Device[];
+  readonly #weather: Weather;
+  #stepsLeft: number;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.#stepsLeft = options.steps;
+    const chance = (this.#chance = new Chance(options.seed));
+    const timeline = (this.#timeline = new Timeline((error) => this.escaped(error)));
+    const trace = (this.#trace = new Trace(timeline, options.print));
+    const verdict = (this.#verdict = new Verdict(() => timeline.nowMs));
+    const profile = (this.#profile = drawProfile(chance.fork('profile')));
+    trace.line('profile', JSON.stringify(profile));
+    const ledger = (this.#ledger = new Ledger(verdict, profile.producerSilenceMs < 60_000));
+    const network = (this.#network = new Network(timeline, chance.fork('network'), trace));
+    const health = { meanMs: profile.diskMs, commitFailures: 0, otherFailures: 0 };
+    const disk = (this.#disk = new Disk({ timeline, chance: chance.fork('disk'), trace, witness: ledger, health, outcomesMax: profile.outcomesMax }));
+    const world = { profile, timeline, trace, verdict, network };
+    const server = (this.#server = new Server({ ...world, chance: chance.fork('server'), disk }));
+    const topics = Array.from({ length: profile.topicCount }, (_, at) => `topic/${at + 1}`);
+    const subjects = ['alice', 'bob', 'carol'];
+    const devices = (this.#devices = Array.from({ length: profile.deviceCount }, (_, at) => {
+      const name = `device${at + 1}`;
+      return new Device({ ...world, name, subject: subjects[at % 3]!, subjects, topics, chance: chance.fork(name), ledger });
+    }));
+    this.#weather = new Weather({ ...world, chance: chance.fork('weather'), disk, server, devices, topics });
+    this.#watchServer();
+  }
+
+  /** Something was thrown or rejected where nobody took it. */
+  escaped(error: unknown): void {
+    this.#verdict.violated('no-error-escapes', error instanceof Error ? (error.stack ?? String(error)) : String(error));
+  }
+
+  async run(): Promise<Outcome> {
+    await this.#storm();
+    await this.#calm();
+    await this.#end();
+    const { violation } = this.#verdict;
+    if (violation !== undefined) this.#trace.line('VIOLATION', `${violation.property}: ${violation.detail}`);
+    const { eventCount, nowMs } = this.#timeline;
+    return { seed: this.#options.seed, violation, eventCount, lastedMs: nowMs, digest: this.#trace.digest() };
+  }
+
+  get #isOver(): boolean {
+    return this.#verdict.violation !== undefined;
+  }
+
+  async #storm(): Promise<void> {
+    const { paceMs, deviceCount, calamities } = this.#profile;
+    const durationMs = (this.#options.steps * paceMs) / deviceCount;
+    for (const { at, kind } of calamities) this.#timeline.at(at * durationMs, () => this.#weather.strike(kind));
+    for (const device of this.#devices) this.#actLater(device, this.#chance.fork(`acts of ${device.name}`));
+    // A run whose devices are all dead or frozen uses up its steps all the same.
+    await this.#timeline.run(Infinity, () => this.#isOver || (this.#stepsLeft === 0 && this.#timeline.nowMs >= durationMs));
+  }
+
+  #actLater(device: Device, chance: Chance): void {
+    this.#timeline.after(chance.exponential(this.#profile.paceMs), () => {
+      if (this.#stepsLeft === 0) return;
+      this.#stepsLeft -= 1;
+      device.act();
+      this.#actLater(device, chance);
+    });
+  }
+
+  /** Faults have stopped: within a bounded time everything is settled and seen. */
+  async #calm(): Promise<void> {
+    if (this.#isOver) return;
+    const beganAtMs = this.#timeline.nowMs;
+    this.#server.isTroubled = false;
+    this.#weather.clear();
+    let isDone = false;
+    while (!isDone && !this.#isOver && this.#timeline.nowMs < beganAtMs + CALM_MAX_MS) {
+      await this.#timeline.run(this.#timeline.nowMs + CALM_STEP_MS, () => this.#isOver);
+      for (const device of this.#devices) if (device.process !== undefined) device.joinAll();
+      isDone = this.#devices.every((device) => device.isDone && device.late === undefined);
+    }
+    for (const device of this.#devices) {
+      this.#verdict.expect(device.isDone, 'all-settled', () => `${CALM_MAX_MS} ms after the faults stopped ${device.unfinished}`);
+      this.#verdict.expect(device.late === undefined, 'all-arrived', () => `${CALM_MAX_MS} ms after the faults stopped ${device.late?.place}`);
+    }
+    this.#ledger.compare(this.#disk);
+    this.#ledger.settled();
+  }
+
+  async #end(): Promise<void> {
+    if (this.#isOver) return;
+    let openCount = this.#devices.length + 1;
+    const closed = (): void => void (openCount -= 1);
+    const isServerFirst = this.#chance.is(0.5);
+    if (isServerFirst) void this.#server.close(0).then(closed);
+    for (const device of this.#devices) void device.close().then(closed);
+    if (!isServerFirst) void this.#server.close(0).then(closed);
+    await this.#timeline.run(this.#timeline.nowMs + END_MAX_MS, () => this.#isOver || openCount === 0);
+    this.#verdict.expect(openCount === 0, 'all-settled', () => `${openCount} of ${this.#devices.length + 1} closings have not ended after ${END_MAX_MS} ms`);
+  }
+
+  #watchServer(): void {
+    const { queueBytesMax } = this.#profile;
+    this.#network.onServerFrame = (frame, bufferedBytes) => {
+      this.#verdict.expect(bufferedBytes <= queueBytesMax + FRAMES_BEYOND_BYTES, 'queues-bounded', () => `${bufferedBytes} bytes are buffered for a connection that may hold ${queueBytesMax}`);
+      if (typeof frame !== 'string' || !frame.startsWith('{"type":"ack"')) return;
+      const { topic, epoch, offset, count = 1 } = JSON.parse(frame) as { topic: string; epoch: string; offset: number; count?: number };
+      this.#ledger.acknowledging(topic, epoch, offset + count - 1);
+    };
+  }
+}
+
+/** One entry beyond the bound, and the acknowledgements, answers and beats that no bound holds back, bytes. */
+const FRAMES_BEYOND_BYTES = 32_768;
