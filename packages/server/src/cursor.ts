@@ -99,7 +99,7 @@ export class Cursor {
   onCommit(entries: readonly FramedEntry[], registers: readonly Register[]): void {
     if (this.#isPumping) return;
     const { offset, revision } = this.#position;
-    const follows = (entries.length === 0 || entries[0]!.entry.offset === offset + 1) && (registers.length === 0 || registers[0]!.revision === revision + 1);
+    const follows = this.#position.epoch === this.#options.log.epoch && (entries.length === 0 || entries[0]!.entry.offset === offset + 1) && (registers.length === 0 || registers[0]!.revision === revision + 1);
     if (follows && this.#mayFlush()) {
       this.#send(entries);
       if (this.#options.sink.isReady) this.#sendRegisters(registers);
@@ -132,7 +132,8 @@ export class Cursor {
   async #run(): Promise<void> {
     const { log, sink, clock } = this.#options;
     try {
-      while (this.#mayFlush()) {
+      // A log that is being founded is announced by its first commit.
+      while (this.#mayFlush() && log.isFounded) {
         this.#leap();
         const { offset, revision } = this.#position;
         if (revision < log.committedRevision) await this.#readRegisters();

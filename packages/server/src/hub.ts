@@ -216,10 +216,12 @@ export class Hub implements ConnectionHost {
   /** Resolves when every connection has left, or the time is over. */
   async #drained(drainMs: number): Promise<void> {
     if (this.#connections.size === 0) return;
+    let timer: Timer;
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
-      this.#clock.setTimeout(resolve, drainMs);
+      timer = this.#clock.setTimeout(resolve, drainMs);
     });
+    this.#clock.clearTimeout(timer);
   }
 
   #makeServices(limits: Limits): Services {

@@ -197,7 +197,7 @@ export class Sequencer {
     store.head(log.topic).then(
       (head) => {
         const isNew = head === undefined;
-        log.load(head ?? { epoch: randomName(random, 12), first: 1, last: 0, revision: 0 });
+        log.load(head ?? { epoch: randomName(random, 12), first: 1, last: 0, revision: 0 }, !isNew);
         if (isNew) this.#found(slot);
         slot.isReady = true;
         listener.onReload(log);
@@ -324,6 +324,7 @@ export class Sequencer {
 
   #committed(batch: PendingBatch): void {
     for (const [log, { entries, registers }] of batch.commits) {
+      log.isFounded = true;
       log.committed = entries.at(-1)?.offset ?? log.committed;
       log.committedRevision = registers.at(-1)?.revision ?? log.committedRevision;
     }

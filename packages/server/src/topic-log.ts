@@ -72,6 +72,8 @@ export class TopicLog {
   readonly kind: Kind;
   readonly #outcomesMax: number;
   epoch = '';
+  /** The epoch is in the store; before that nobody is told of it. */
+  isFounded = false;
   first = 1;
   /** The last offset that was given out, and the last that is durable. */
   last = 0;
@@ -89,9 +91,10 @@ export class TopicLog {
     this.#outcomesMax = outcomesMax;
   }
 
-  /** Forgets what is volatile and takes the store's word; what is stopped stays so. */
-  load({ epoch, first, last, revision }: Head): void {
+  /** Forgets what is volatile and takes the store's word, or founds the topic; what is stopped stays so. */
+  load({ epoch, first, last, revision }: Head, isFounded: boolean): void {
     this.epoch = epoch;
+    this.isFounded = isFounded;
     this.first = first;
     this.last = this.committed = last;
     this.revision = this.committedRevision = revision;
