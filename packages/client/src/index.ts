@@ -9,6 +9,7 @@ export type { AskOptions } from './requests.ts';
 export type { Observable } from './observable.ts';
 export type { Phase, TokenSource } from './connection.ts';
 export { createMemoryOutbox } from './outbox-memory.ts';
+export { createIndexedDbOutbox, type IndexedDbOutboxOptions, type LockSource } from './outbox-indexeddb.ts';
 export type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { systemRandom, type Random } from './random.ts';

@@ -1,1 +1,1 @@
-export {};
+export { createFileOutbox, type FileOutboxOptions } from './outbox-file.ts';

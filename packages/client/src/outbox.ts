@@ -65,7 +65,7 @@ export interface OutboxChanges {
 
 /**
  * Where the record lives. Memory, IndexedDB and file implement it; one list of tests holds for all of them. Calls are
- * carried out in their order. Payloads come back as they were put, byte for byte, and are the caller's own.
+ * carried out in their order. Payloads come back as they were put, byte for byte; nobody changes them.
  */
 export interface OutboxStore {
   /** Whether the record outlives the process. */

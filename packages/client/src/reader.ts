@@ -38,6 +38,8 @@ interface Waiter {
 }
 
 export interface ReaderHost {
+  /** Something waits to be taken, or the reader is over. */
+  queued(): void;
   /** There is more room than before. */
   taken(): void;
   /** The reader is over, by its own doing. */
@@ -90,13 +92,21 @@ export class Reader implements TopicReader {
     return this.windowCount - this.#entryCount;
   }
 
-  next(): Promise<IteratorResult<Item, undefined>> {
+  /** What the server refused it with. */
+  get failure(): HoldfastError | undefined {
+    return this.#failure;
+  }
+
+  /** The next item, if one is there; the one before it is processed by this. */
+  take(): Item | undefined {
     this.#process();
-    const queued = this.#queue.shift();
-    if (queued !== undefined) {
-      this.#inHand = queued;
-      return Promise.resolve({ done: false, value: queued.item });
-    }
+    this.#inHand = this.#queue.shift();
+    return this.#inHand?.item;
+  }
+
+  next(): Promise<IteratorResult<Item, undefined>> {
+    const value = this.take();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.#failure !== undefined) {
       const failure = this.#failure;
       this.#failure = undefined;
@@ -129,6 +139,7 @@ export class Reader implements TopicReader {
       first?.resolve(DONE);
     }
     for (const waiter of others) waiter.resolve(DONE);
+    this.#host.queued();
   }
 
   /** Where it begins, for a reader that had no position. */
@@ -170,7 +181,7 @@ export class Reader implements TopicReader {
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {
       this.#queue.push(queued);
-      return;
+      return this.#host.queued();
     }
     // Several may wait: each was asked for after the one before it.
     this.#process();

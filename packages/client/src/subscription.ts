@@ -93,8 +93,10 @@ export class Subscription {
     return this.#head;
   }
 
-  read(start: ReaderStart, windowCount: number = this.#windowCount): Reader {
+  /** A reader of this topic; `onQueued` is told when there is something to take. */
+  read(start: ReaderStart, windowCount: number = this.#windowCount, onQueued: () => void = () => {}): Reader {
     const reader = new Reader(start, windowCount, {
+      queued: onQueued,
       taken: () => this.#grant(false),
       left: (left) => {
         this.#readers.delete(left);

@@ -61,7 +61,7 @@ export class View implements TopicView {
   readonly #registers = new Map<string, RegisterState>();
   #gap: GapItem | undefined;
   #isLoaded = false;
-  #failure: HoldfastError | undefined;
+  #isDue = false;
   /** The log's first offset, once a page has told it. */
   #logFirst = 1;
   #loading: Promise<void> | undefined;
@@ -76,9 +76,8 @@ export class View implements TopicView {
     this.#limit = Math.max(last, limit);
     this.subscribe = this.#state.subscribe;
     this.getSnapshot = this.#state.getSnapshot;
-    this.#reader = subscription.read({ last });
+    this.#reader = subscription.read({ last }, undefined, () => this.#follow());
     this.#stopListening = subscription.listeners.add(() => this.#changed());
-    this.#follow();
   }
 
   loadOlder(count: number = LAST): Promise<void> {
@@ -105,19 +104,15 @@ export class View implements TopicView {
     this.#changed();
   }
 
+  /** Takes what there is, in one go: a page of history is one change of the state, not one for each entry. */
   #follow(): void {
-    this.#reader.next().then(
-      ({ done, value }) => {
-        if (done === true) return;
-        this.#take(value);
-        this.#changed();
-        this.#follow();
-      },
-      (error: unknown) => {
-        this.#failure = error as HoldfastError;
-        this.#changed();
-      },
-    );
+    if (this.#isDue) return;
+    this.#isDue = true;
+    void Promise.resolve().then(() => {
+      this.#isDue = false;
+      for (let item = this.#reader.take(); item !== undefined; item = this.#reader.take()) this.#take(item);
+      this.#changed();
+    });
   }
 
   #take(item: Item): void {
@@ -146,7 +141,8 @@ export class View implements TopicView {
     const entries = this.#entries.slice(-this.#limit);
     const firstOffset = entries[0]?.offset;
     const { isLive, problem } = this.#subscription;
-    const phase = this.#failure !== undefined || (this.#isLoaded && !isLive) ? 'stale' : this.#isLoaded ? 'live' : 'loading';
+    const { failure } = this.#reader;
+    const phase = failure !== undefined || (this.#isLoaded && !isLive) ? 'stale' : this.#isLoaded ? 'live' : 'loading';
     return {
       entries,
       registers: new Map(this.#registers),
@@ -154,7 +150,7 @@ export class View implements TopicView {
       gap: this.#gap,
       firstOffset,
       hasMore: firstOffset !== undefined && firstOffset > this.#logFirst,
-      problem: this.#failure ?? problem,
+      problem: failure ?? problem,
     };
   }
 }

@@ -1,0 +1,244 @@
+/**
+ * The outbox in IndexedDB. Each tab has a *slot* of its own in one database, owned through a Web Lock that ends with the
+ * tab, so that two tabs never share one. A new tab takes over every slot whose tab is gone: its rows go on under the
+ * producers under which they may have been sent.
+ */
+
+import { HoldfastError } from '@holdfast/wire';
+import type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
+import { producerKey } from './outbox.ts';
+import { randomName, systemRandom } from './random.ts';
+
+/** What is used of `navigator.locks`. */
+export interface LockSource {
+  request(name: string, options: { readonly ifAvailable: true }, callback: (lock: unknown) => unknown): Promise<unknown>;
+}
+
+export interface IndexedDbOutboxOptions {
+  /** The database's name; one per application and server. Default `holdfast-outbox`. */
+  readonly name?: string;
+  /** Default: the platform's. */
+  readonly indexedDB?: IDBFactory | undefined;
+  /** Default: `navigator.locks`. */
+  readonly locks?: LockSource | undefined;
+}
+
+/** An outbox that survives reloads. Throws `USAGE` where the platform lacks IndexedDB or Web Locks (a page without TLS has none). */
+export function createIndexedDbOutbox({ name = 'holdfast-outbox', indexedDB, locks }: IndexedDbOutboxOptions = {}): OutboxStore {
+  const platform = globalThis as { indexedDB?: IDBFactory; navigator?: { locks?: LockSource } };
+  const factory = indexedDB ?? platform.indexedDB;
+  const lockSource = locks ?? platform.navigator?.locks;
+  if (factory === undefined || lockSource === undefined) {
+    const missing = factory === undefined ? 'IndexedDB' : 'Web Locks';
+    throw new HoldfastError('USAGE', `this platform has no ${missing}`, {
+      hint: 'Serve the page over HTTPS or from localhost, or use createMemoryOutbox() and lose unsent messages on reload.',
+    });
+  }
+  return new IndexedDbOutbox(name, factory, lockSource);
+}
+
+const SLOTS = 'slots';
+const PRODUCERS = 'producers';
+const ROWS = 'rows';
+const STORES = [SLOTS, PRODUCERS, ROWS];
+
+/** Keys of the stores: the slot; slot and producer key; slot and id. */
+interface SlotValue {
+  readonly slot: string;
+  readonly identity?: OutboxIdentity | undefined;
+}
+interface ProducerValue {
+  readonly slot: string;
+  readonly key: string;
+  readonly producer: ProducerRecord;
+}
+interface RowValue {
+  readonly slot: string;
+  readonly id: number;
+  readonly row: RowRecord;
+}
+
+class IndexedDbOutbox implements OutboxStore {
+  readonly isPersistent = true;
+  readonly #name: string;
+  readonly #factory: IDBFactory;
+  readonly #locks: LockSource;
+  #database: IDBDatabase | undefined;
+  #slot: string | undefined;
+  #identity: OutboxIdentity | undefined;
+  #releaseSlot: () => void = () => {};
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(name: string, factory: IDBFactory, locks: LockSource) {
+    this.#name = name;
+    this.#factory = factory;
+    this.#locks = locks;
+  }
+
+  load(): Promise<OutboxRecord> {
+    return this.#next(async () => {
+      if (this.#slot !== undefined) throw new HoldfastError('STORE_UNAVAILABLE', 'the outbox has an owner already');
+      this.#database = await this.#open();
+      const known = await this.#read((transaction) => transaction.objectStore(SLOTS).getAllKeys());
+      const orphans: { readonly slot: string; readonly release: () => void }[] = [];
+      for (const slot of known as string[]) {
+        const release = await this.#own(slot);
+        if (release !== undefined) orphans.push({ slot, release });
+      }
+      const [own = await this.#newSlot(), ...others] = orphans;
+      this.#slot = own.slot;
+      this.#releaseSlot = own.release;
+      for (const { slot, release } of others) {
+        await this.#adopt(slot);
+        release();
+      }
+      const record = await this.#record(own.slot);
+      this.#identity = record.identity;
+      return record;
+    });
+  }
+
+  apply(changes: OutboxChanges): Promise<void> {
+    return this.#next(async () => {
+      const slot = this.#slot;
+      if (slot === undefined) throw new HoldfastError('STORE_UNAVAILABLE', 'the outbox is closed');
+      const { identity = this.#identity } = changes;
+      this.#identity = identity;
+      const isLost = this.#database === undefined;
+      // The browser closes and empties a database when the user clears the site's data: the slot must be found again.
+      this.#database ??= await this.#open();
+      await this.#write((transaction) => {
+        put(transaction, slot, changes);
+        if (isLost) transaction.objectStore(SLOTS).put({ slot, identity } satisfies SlotValue);
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#next(async () => {
+      this.#database?.close();
+      this.#database = undefined;
+      this.#slot = undefined;
+      this.#releaseSlot();
+    });
+  }
+
+  #next<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #open(): Promise<IDBDatabase> {
+    const request = this.#factory.open(this.#name, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(SLOTS, { keyPath: 'slot' });
+      request.result.createObjectStore(PRODUCERS, { keyPath: ['slot', 'key'] });
+      request.result.createObjectStore(ROWS, { keyPath: ['slot', 'id'] });
+    };
+    const database = await settled(request);
+    const forget = (): void => {
+      if (this.#database === database) this.#database = undefined;
+    };
+    database.onclose = forget;
+    database.onversionchange = () => {
+      database.close();
+      forget();
+    };
+    return database;
+  }
+
+  /** Takes a slot if nobody has it; returns what gives it back. */
+  #own(slot: string): Promise<(() => void) | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#locks
+        .request(`${this.#name}/${slot}`, { ifAvailable: true }, (lock) => {
+          if (lock === null) return resolve(undefined);
+          return new Promise<void>((release) => resolve(release));
+        })
+        .catch(reject);
+    });
+  }
+
+  async #newSlot(): Promise<{ readonly slot: string; readonly release: () => void }> {
+    for (;;) {
+      const slot = randomName(systemRandom, 20);
+      const release = await this.#own(slot);
+      if (release === undefined) continue;
+      await this.#write((transaction) => transaction.objectStore(SLOTS).put({ slot } satisfies SlotValue));
+      return { slot, release };
+    }
+  }
+
+  async #record(slot: string): Promise<OutboxRecord> {
+    const [value, producers, rows] = await Promise.all([
+      this.#read((transaction) => transaction.objectStore(SLOTS).get(slot) as IDBRequest<SlotValue | undefined>),
+      this.#read((transaction) => transaction.objectStore(PRODUCERS).getAll(within(slot)) as IDBRequest<ProducerValue[]>),
+      this.#read((transaction) => transaction.objectStore(ROWS).getAll(within(slot)) as IDBRequest<RowValue[]>),
+    ]);
+    return { identity: value?.identity, producers: producers.map(({ producer }) => producer), rows: rows.map(({ row }) => row) };
+  }
+
+  /** Moves everything of a dead tab's slot behind the own rows, all at once. */
+  async #adopt(orphan: string): Promise<void> {
+    const own = await this.#record(this.#slot!);
+    const { producers, rows } = await this.#record(orphan);
+    const base = own.rows.at(-1)?.id ?? 0;
+    await this.#write((transaction) => {
+      put(transaction, this.#slot!, { producers, rows: rows.map((row, at) => ({ ...row, id: base + 1 + at })) });
+      transaction.objectStore(SLOTS).delete(orphan);
+      transaction.objectStore(PRODUCERS).delete(within(orphan));
+      transaction.objectStore(ROWS).delete(within(orphan));
+    });
+  }
+
+  #read<T>(ask: (transaction: IDBTransaction) => IDBRequest<T>): Promise<T> {
+    return settled(ask(this.#database!.transaction(STORES, 'readonly')));
+  }
+
+  /** One transaction; resolves when it is on disk. */
+  async #write(change: (transaction: IDBTransaction) => void): Promise<void> {
+    const transaction = this.#database!.transaction(STORES, 'readwrite', { durability: 'strict' });
+    const done = new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(failure(transaction.error));
+    });
+    change(transaction);
+    await done;
+  }
+}
+
+function put(
+  transaction: IDBTransaction,
+  slot: string,
+  { identity, producers = [], producersGone = [], rows = [], rowsGone = [] }: OutboxChanges,
+): void {
+  const producerStore = transaction.objectStore(PRODUCERS);
+  const rowStore = transaction.objectStore(ROWS);
+  if (identity !== undefined) transaction.objectStore(SLOTS).put({ slot, identity } satisfies SlotValue);
+  for (const producer of producersGone) producerStore.delete([slot, producerKey(producer)]);
+  for (const producer of producers) producerStore.put({ slot, key: producerKey(producer), producer } satisfies ProducerValue);
+  for (const id of rowsGone) rowStore.delete([slot, id]);
+  for (const row of rows) rowStore.put({ slot, id: row.id, row } satisfies RowValue);
+}
+
+/** Every key that begins with the slot: an array sorts after all strings and numbers. */
+function within(slot: string): IDBKeyRange {
+  return IDBKeyRange.bound([slot], [slot, []]);
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(failure(request.error));
+  });
+}
+
+function failure(cause: DOMException | null): HoldfastError {
+  const isFull = cause?.name === 'QuotaExceededError';
+  return new HoldfastError(
+    isFull ? 'STORE_READ_ONLY' : 'STORE_UNAVAILABLE',
+    `IndexedDB failed: ${cause?.message ?? 'the transaction was aborted'}`,
+    { cause },
+  );
+}
