@@ -3,8 +3,9 @@
  * everything is on the disk, so that what stands under the goal's name is always whole.
  */
 
-import { closeSync, copyFileSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeDirectory, syncDirectory, syncFile } from './disk.ts';
 import type { Driver } from './driver.ts';
 import { sqliteCode, StoreFailure } from './failure.ts';
 import { takeProcessLock } from './process-lock.ts';
@@ -20,13 +21,13 @@ export function writeBackup(driver: Driver, { path, to }: { readonly path: strin
   const connection = driver.open(path, { readOnly: true });
   try {
     connection.prepare('VACUUM INTO ?').run(part);
-    syncPath(part);
+    syncFile(part);
     publishFile(part, to);
   } finally {
     connection.close();
     rmSync(part, { force: true });
   }
-  syncPath(dirname(to));
+  syncDirectory(dirname(to));
 }
 
 export interface Restoration {
@@ -41,7 +42,7 @@ export interface Restoration {
 /** Copies a backup to where a store is opened, under new epochs. Returns where the store that was there has gone. */
 export function restore(driver: Driver, { from, path, replace, epochPrefix }: Restoration): string | undefined {
   if (!existsSync(from)) throw new StoreFailure('USAGE', `There is no backup at ${from}.`, { hint: 'Name the file that "backup" wrote.' });
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectory(dirname(path));
   const lock = takeProcessLock(driver, path);
   const part = `${path}.part-${process.pid}-${Date.now()}`;
   try {
@@ -52,10 +53,10 @@ export function restore(driver: Driver, { from, path, replace, epochPrefix }: Re
     }
     copyFileSync(from, part);
     beginNewEpochs(driver, part, from, epochPrefix);
-    syncPath(part);
+    syncFile(part);
     const aside = existsSync(path) ? putAside(driver, path) : undefined;
     renameSync(part, path);
-    syncPath(dirname(path));
+    syncDirectory(dirname(path));
     return aside;
   } finally {
     for (const rest of [part, `${part}-wal`, `${part}-shm`, `${part}-journal`]) rmSync(rest, { force: true });
@@ -67,7 +68,7 @@ function beginNewEpochs(driver: Driver, part: string, from: string, prefix: stri
   const connection = driver.open(part, { readOnly: false });
   try {
     assertStore(connection, from);
-    const found = valueOf(connection, 'PRAGMA quick_check(1)');
+    const found = String(valueOf(connection, 'PRAGMA quick_check(1)'));
     if (found !== 'ok') throw new StoreFailure('STORE_CORRUPT', `${from} is damaged (${found}).`, { hint: 'Use another backup.' });
     connection.prepare("UPDATE topics SET epoch = ? || '-' || id").run(prefix);
   } finally {
@@ -100,16 +101,6 @@ function publishFile(part: string, to: string): void {
     // Not every file system has links.
     if (existsSync(to)) throw alreadyThere(to);
     renameSync(part, to);
-  }
-}
-
-/** Waits until a file's content, or a directory's names, are on the disk. */
-export function syncPath(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }
 

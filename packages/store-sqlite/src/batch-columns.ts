@@ -1,7 +1,7 @@
 /** Batches as columns on their way to the writer, pages from columns on their way back. */
 
-import type { Batch, Entry, Page, ProducerMemory } from '@holdfast/server';
-import { NUMBERS_PER_PUBLISH, type BatchColumns, type PageColumns, type ProducerColumns } from './messages.ts';
+import type { Batch, Entry, Outcome, Page, ProducerMemory } from '@holdfast/server';
+import { NUMBERS_PER_PUBLISH, VALUES_PER_OUTCOME, type BatchColumns, type PageColumns, type ProducerColumns } from './messages.ts';
 
 /** Throws an assertion if a publish does not carry as many payloads as it says. */
 export function columnsOf(batch: Batch): BatchColumns {
@@ -55,21 +55,14 @@ export function pageOf({ epoch, first, last, revision, firstOffset, at, producer
   return { epoch, first, last, revision, entries };
 }
 
-export function memoryOf({ seq, at, recent }: ProducerColumns): ProducerMemory {
-  const firstSeq = seq - recent.length + 1;
-  return {
-    seq,
-    at,
-    recent: recent.map((text, index) => {
-      const [digest, second, third] = JSON.parse(text) as [string, number | string, number | string];
-      return {
-        seq: firstSeq + index,
-        digest,
-        outcome:
-          typeof second === 'number'
-            ? { kind: 'accepted', offset: second, count: Number(third) }
-            : { kind: 'refused', code: second, message: String(third) },
-      };
-    }),
-  };
+export function memoryOf({ seq, at, recent: values }: ProducerColumns): ProducerMemory {
+  const recent = Array.from({ length: values.length / VALUES_PER_OUTCOME }, (_, index) => {
+    const [digest, second, third] = values.slice(index * VALUES_PER_OUTCOME);
+    const outcome: Outcome =
+      typeof second === 'number'
+        ? { kind: 'accepted', offset: second, count: Number(third) }
+        : { kind: 'refused', code: String(second), message: String(third) };
+    return { seq: seq - values.length / VALUES_PER_OUTCOME + 1 + index, digest: String(digest), outcome };
+  });
+  return { seq, at, recent };
 }

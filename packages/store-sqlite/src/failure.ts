@@ -65,10 +65,10 @@ function translated(error: unknown, path: string): Error {
   const code = sqliteCode(error);
   const cause = error instanceof Error ? error : new Error(String(error));
   if (code === undefined) {
-    const system = (error as NodeJS.ErrnoException).code;
-    return system !== undefined && READ_ONLY_ERRNO.has(system)
-      ? new StoreFailure('STORE_READ_ONLY', `${path} cannot be written (${system}).`, { cause })
-      : cause;
+    const { code: system, errno } = error as NodeJS.ErrnoException;
+    if (system === undefined || errno === undefined) return cause;
+    if (READ_ONLY_ERRNO.has(system)) return new StoreFailure('STORE_READ_ONLY', `${path} cannot be written (${system}).`, { cause });
+    return new StoreFailure('STORE_UNAVAILABLE', `${path} could not be used (${cause.message}).`, { cause });
   }
   const said = `${code}: ${cause.message}`;
   if (code.startsWith('SQLITE_FULL'))

@@ -36,12 +36,14 @@ export interface PageColumns extends Head {
   readonly payloads: readonly Payload[];
 }
 
-/** A producer's memory as the file has it: `recent` holds JSON, `[digest, offset, count]` or `[digest, code, message]`. */
+/** A producer's memory as the file has it: `recent` holds three values per outcome. */
 export interface ProducerColumns {
   readonly seq: number;
   readonly at: number;
-  readonly recent: readonly string[];
+  readonly recent: readonly (string | number)[];
 }
+
+export const VALUES_PER_OUTCOME = 3;
 
 /** What the worker that writes is asked. `failureCount`: how many failed commits the caller knew of when it asked. */
 export type WriterCall =

@@ -56,7 +56,7 @@ function refusalOf(connection: Connection, error: unknown, path: string): unknow
 function ownerIn(connection: Connection): string {
   try {
     const row = connection.prepare('SELECT process, host, since FROM owner').get();
-    return row ? `process ${row['process']} on ${row['host']}, since ${row['since']}` : 'another process';
+    return row ? `process ${Number(row['process'])} on ${String(row['host'])}, since ${String(row['since'])}` : 'another process';
   } catch {
     // It is being written at this very moment.
     return 'another process, which has just started';

@@ -10,7 +10,7 @@
 
 import type { Connection, Row, Statement } from './driver.ts';
 import { StoreFailure } from './failure.ts';
-import type { ProducerColumns } from './messages.ts';
+import { VALUES_PER_OUTCOME, type ProducerColumns } from './messages.ts';
 
 /** One producer in one topic as the writer knows it. `seq` 0: nothing was decided yet. */
 export interface Producer {
@@ -19,14 +19,17 @@ export interface Producer {
   readonly name: string;
   seq: number;
   at: number;
-  /** JSON, one text per outcome, the last one that of `seq`. */
-  recent: string[];
+  /** As in the file: three values per outcome, the last three are of `seq`. */
+  recent: Outcomes;
   /** Its row in the file; 0: none yet. */
   rowId: number;
 }
 
-/** 16,384 rows are read in some 30 ms when the store is opened after a crash. */
-const LAG_ROWS = 16_384;
+/** `digest, offset, count` of an accepted publish, `digest, code, message` of a refused one; one after the other. */
+export type Outcomes = (string | number)[];
+
+/** So many rows are read in some 100 ms when the store is opened after a crash. */
+const LAG_ROWS = 32_768;
 const UNWRITTEN_MAX = 4096;
 /** With 64 outcomes of some 60 bytes: 32 MB at the most. */
 const CACHED_MAX = 8192;
@@ -69,7 +72,7 @@ export class ProducerTable {
           name,
           seq: Number(row['seq']),
           at: Number(row['at']),
-          recent: split(String(row['recent'])),
+          recent: JSON.parse(String(row['recent'])) as Outcomes,
           rowId: Number(row['id']),
         }
       : { topic, subject, name, seq: 0, at: 0, recent: [], rowId: 0 };
@@ -81,25 +84,27 @@ export class ProducerTable {
   columns(topic: number, subject: string, name: string): ProducerColumns | undefined {
     const { seq, at, recent } = this.get(topic, subject, name);
     this.evict();
-    return seq === 0 ? undefined : { seq, at, recent: recent.slice(-this.#outcomesMax) };
+    return seq === 0 ? undefined : { seq, at, recent: recent.slice(-this.#outcomesMax * VALUES_PER_OUTCOME) };
   }
 
   /** Notes an accepted publish whose first log row has `id`. */
   accept(producer: Producer, id: number, seq: number, digest: string, at: number, offset: number, count: number): void {
-    this.#note(producer, id, seq, at, `[${JSON.stringify(digest)},${offset},${count}]`);
+    this.#note(producer, id, seq, at, digest, offset, count);
   }
 
   /** Stores a refusal under `id`. */
   refuse(producer: Producer, id: number, seq: number, digest: string, at: number, code: string, message: string): void {
     this.#insertRefusal.run(id, producer.topic, producer.subject, producer.name, seq, digest, at, code, message);
-    this.#note(producer, id, seq, at, JSON.stringify([digest, code, message]));
+    this.#note(producer, id, seq, at, digest, code, message);
   }
 
-  #note(producer: Producer, id: number, seq: number, at: number, outcome: string): void {
+  #note(producer: Producer, id: number, seq: number, at: number, digest: string, second: string | number, third: string | number): void {
     producer.seq = seq;
     producer.at = at;
-    producer.recent.push(outcome);
-    while (producer.recent.length > this.#outcomesMax) producer.recent.shift();
+    const { recent } = producer;
+    const surplus = recent.length + VALUES_PER_OUTCOME - this.#outcomesMax * VALUES_PER_OUTCOME;
+    if (surplus > 0) recent.splice(0, surplus);
+    recent.push(digest, second, third);
     if (!this.#unwritten.has(producer)) this.#unwritten.set(producer, id);
   }
 
@@ -132,7 +137,7 @@ export class ProducerTable {
 
   #write(producer: Producer): void {
     const { topic, subject, name, seq, at } = producer;
-    const recent = join(producer.recent);
+    const recent = JSON.stringify(producer.recent);
     if (producer.rowId === 0) producer.rowId = Number(this.#insert.run(topic, subject, name, seq, at, recent).lastInsertRowid);
     else this.#update.run(seq, at, recent, producer.rowId);
     this.#unwritten.delete(producer);
@@ -182,7 +187,7 @@ export class ProducerTable {
       if (publish.seq !== producer.seq + 1) {
         throw new StoreFailure('STORE_CORRUPT', `The log has seq ${publish.seq} of ${publish.producer} behind ${producer.seq}.`);
       }
-      this.#note(producer, publish.id, publish.seq, publish.at, publish.outcome);
+      this.#note(producer, publish.id, publish.seq, publish.at, ...publish.outcome);
     }
     return lastId;
   }
@@ -192,7 +197,7 @@ export class ProducerTable {
     const refusals = this.#connection
       .prepare('SELECT refusals.* FROM refusals JOIN topics ON topics.id = refusals.topic WHERE refusals.id > ? ORDER BY refusals.id')
       .all(mark)
-      .map((row) => ({ ...decidedOf(row), outcome: JSON.stringify([row['digest'], row['code'], row['message']]) }));
+      .map((row) => ({ ...decidedOf(row), outcome: [String(row['digest']), String(row['code']), String(row['message'])] as const }));
     const log = this.#connection.prepare(
       'SELECT log.id, log.topic, log.subject, log.producer, log.seq, log.digest, log.at, log.offset FROM log JOIN topics ON topics.id = log.topic WHERE log.id > ? ORDER BY log.id',
     );
@@ -220,7 +225,7 @@ interface Decided {
   readonly producer: string;
   readonly seq: number;
   readonly at: number;
-  readonly outcome: string;
+  readonly outcome: readonly [string, string | number, string | number];
 }
 
 function decidedOf(row: Row): Omit<Decided, 'outcome'> {
@@ -235,21 +240,10 @@ function decidedOf(row: Row): Omit<Decided, 'outcome'> {
 }
 
 function acceptedOf({ row, count }: { row: Row; count: number }): Decided {
-  return { ...decidedOf(row), outcome: JSON.stringify([row['digest'], row['offset'], count]) };
+  return { ...decidedOf(row), outcome: [String(row['digest']), Number(row['offset']), count] };
 }
 
 /** The lengths keep `a` + `bc` and `ab` + `c` apart. */
 function keyOf(topic: number, subject: string, name: string): string {
   return `${topic}:${subject.length}:${subject}${name}`;
-}
-
-/** JSON never holds a line break outside of its own escapes, so the list's own ones tell the outcomes apart. */
-const SEPARATOR = ',\n';
-
-function join(recent: readonly string[]): string {
-  return `[${recent.join(SEPARATOR)}]`;
-}
-
-function split(recent: string): string[] {
-  return recent.slice(1, -1).split(SEPARATOR);
 }

@@ -11,19 +11,15 @@ import { headOf, TopicTable } from './topic-table.ts';
 export class Reader {
   readonly #connection: Connection;
   readonly #topics: TopicTable;
-  readonly #after: Statement;
-  readonly #before: Statement;
+  #after: Statement;
+  #before: Statement;
   readonly #registers: Statement;
   readonly #names: Statement;
 
   constructor(connection: Connection) {
     this.#connection = connection;
     this.#topics = new TopicTable(connection);
-    const columns = 'offset, at, subject, producer, seq, payload';
-    this.#after = connection.prepare(`SELECT ${columns} FROM log WHERE topic = ? AND offset > ? ORDER BY offset LIMIT ?`);
-    this.#before = connection.prepare(
-      `SELECT ${columns} FROM log WHERE topic = ? AND offset > ? AND offset < ? ORDER BY offset DESC LIMIT ?`,
-    );
+    [this.#after, this.#before] = pageStatements(connection);
     this.#registers = connection.prepare('SELECT key, value, revision FROM registers WHERE topic = ? AND revision > ? ORDER BY revision');
     this.#names = connection.prepare('SELECT name FROM topics WHERE name > ? ORDER BY name LIMIT ?');
   }
@@ -62,10 +58,22 @@ export class Reader {
     this.#connection.exec('BEGIN');
     try {
       return query();
+    } catch (error) {
+      // An iterator of node:sqlite that failed fails once more, with the same error, when its statement is used next.
+      [this.#after, this.#before] = pageStatements(this.#connection);
+      throw error;
     } finally {
       this.#connection.exec('COMMIT');
     }
   }
+}
+
+function pageStatements(connection: Connection): [after: Statement, before: Statement] {
+  const columns = 'offset, at, subject, producer, seq, payload';
+  return [
+    connection.prepare(`SELECT ${columns} FROM log WHERE topic = ? AND offset > ? ORDER BY offset LIMIT ?`),
+    connection.prepare(`SELECT ${columns} FROM log WHERE topic = ? AND offset > ? AND offset < ? ORDER BY offset DESC LIMIT ?`),
+  ];
 }
 
 /** The rows that fit, the first one in any case. */

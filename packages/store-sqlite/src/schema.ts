@@ -53,7 +53,7 @@ CREATE TABLE producers (
   producer TEXT NOT NULL,
   seq INTEGER NOT NULL,
   at INTEGER NOT NULL,
-  -- JSON, oldest first, ending with that of seq: [digest, offset, count] or [digest, code, message].
+  -- JSON, three values per outcome, oldest first, ending with that of seq: digest, offset, count or digest, code, message.
   recent TEXT NOT NULL,
   UNIQUE (topic, subject, producer)
 ) STRICT;
@@ -95,7 +95,9 @@ export function valueOf(connection: Connection, sql: string): SqlValue | undefin
  */
 export function establishSchema(connection: Connection, path: string): void {
   if (isEmpty(connection)) {
-    // Before the first table: afterwards it would need a VACUUM of everything.
+    // Before the first table: afterwards either would need a VACUUM of everything. Pages of 8 instead of 4 kB save a tenth
+    // of the CPU per entry over 1,000 topics.
+    connection.exec('PRAGMA page_size = 8192');
     connection.exec('PRAGMA auto_vacuum = INCREMENTAL');
     connection.exec('PRAGMA journal_mode = WAL');
     connection.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
@@ -116,7 +118,7 @@ export function establishSchema(connection: Connection, path: string): void {
 /** Throws unless the open file says of itself that it is a store of this version. */
 export function assertStore(connection: Connection, path: string): void {
   if (valueOf(connection, 'PRAGMA application_id') !== APPLICATION_ID) throw notAStore(path);
-  const version = valueOf(connection, 'PRAGMA user_version');
+  const version = Number(valueOf(connection, 'PRAGMA user_version'));
   if (version === SCHEMA_VERSION) return;
   throw new StoreFailure('USAGE', `${path} has schema version ${version}; this Holdfast knows ${SCHEMA_VERSION}.`, {
     hint: 'Start the version of Holdfast that wrote it, or a newer one.',

@@ -25,8 +25,10 @@ export interface SqliteStoreOptions {
   readonly synchronous?: 'full' | 'normal';
   /** Default: `node:sqlite` where the runtime has it, else `better-sqlite3`. */
   readonly driver?: DriverName;
-  /** A bound of the file, bytes: beyond it everything is refused with `STORE_READ_ONLY`, as on a full disk. Default: none. */
+  /** A bound of the file, bytes, from 1,000,000: at it everything is refused with `STORE_READ_ONLY`, as on a full disk. Default: none. */
   readonly fileBytesMax?: number;
+  /** About how much memory the batches on their way to the disk may hold, bytes; beyond it `apply` rejects with `OVERLOADED`. Default 256 MB. */
+  readonly queueBytesMax?: number;
   /** For tests and benchmarks only: makes every commit that many ms longer, as a slow disk would. Default 0. */
   readonly commitDelayMs?: number;
 }
@@ -38,9 +40,6 @@ export interface SqliteStore extends TopicStore {
   /** Of the SQLite library in use, such as `3.53.2`. */
   readonly sqliteVersion: string;
 }
-
-/** Batches on their way to the disk hold at most about so much memory; beyond it `apply` rejects with `OVERLOADED`. */
-const QUEUE_BYTES_MAX = 268_435_456;
 
 /**
  * Opens a store, making it where there is none. Rejects with `STORE_UNAVAILABLE` while another process has it open,
@@ -55,14 +54,15 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<Sq
     outcomesMax: wholeNumber('outcomesMax', options.outcomesMax ?? 64, 1),
     synchronous: options.synchronous ?? 'full',
     commitDelayMs: options.commitDelayMs ?? 0,
-    fileBytesMax: options.fileBytesMax === undefined ? undefined : wholeNumber('fileBytesMax', options.fileBytesMax, 65_536),
+    fileBytesMax: options.fileBytesMax === undefined ? undefined : wholeNumber('fileBytesMax', options.fileBytesMax, 1_000_000),
   };
+  const queueBytesMax = wholeNumber('queueBytesMax', options.queueBytesMax ?? 268_435_456, 1);
   const writer = await WorkerClient.start<WriterCall>({ role: 'writer', ...task });
   const { driver } = writer.ready;
   try {
     // Now that the writer has seen to it that there is a store.
     const reader = await WorkerClient.start<ReaderCall>({ role: 'reader', path, driver });
-    return new OpenStore(task, writer.ready, writer.client, reader.client);
+    return new OpenStore(task, queueBytesMax, writer.ready, writer.client, reader.client);
   } catch (error) {
     await writer.client.call({ kind: 'close' });
     throw error;
@@ -113,10 +113,18 @@ class OpenStore implements SqliteStore {
   readonly #writer: WorkerClient<WriterCall>;
   readonly #reader: WorkerClient<ReaderCall>;
   readonly #backups = new Set<Promise<void>>();
+  readonly #queueBytesMax: number;
   #queueBytes = 0;
   #closed: Promise<void> | undefined;
 
-  constructor(task: WriterTask, { driver, sqliteVersion }: Ready, writer: WorkerClient<WriterCall>, reader: WorkerClient<ReaderCall>) {
+  constructor(
+    task: WriterTask,
+    queueBytesMax: number,
+    { driver, sqliteVersion }: Ready,
+    writer: WorkerClient<WriterCall>,
+    reader: WorkerClient<ReaderCall>,
+  ) {
+    this.#queueBytesMax = queueBytesMax;
     this.durability = task.synchronous === 'full' ? 'fsync' : 'process';
     this.outcomesMax = task.outcomesMax;
     this.path = task.path;
@@ -133,7 +141,7 @@ class OpenStore implements SqliteStore {
 
   async #send(batch: BatchColumns): Promise<void> {
     const bytes = sizeOf(batch);
-    if (this.#queueBytes > 0 && this.#queueBytes + bytes > QUEUE_BYTES_MAX) {
+    if (this.#queueBytes > 0 && this.#queueBytes + bytes > this.#queueBytesMax) {
       throw new HoldfastError(
         'OVERLOADED',
         `${this.#queueBytes} bytes are waiting for the disk already; nothing of this batch was stored.`,

@@ -8,7 +8,7 @@ import { failureOf, type Failure } from './failure.ts';
 import { Maintenance, type Task } from './maintenance.ts';
 import type { Answer, BatchColumns, Numbered, WriterCall, WriterTask } from './messages.ts';
 import { headOf } from './topic-table.ts';
-import { Writer } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 type ApplyCall = Extract<Numbered<WriterCall>, { readonly kind: 'apply' }>;
 

@@ -32,7 +32,7 @@ export class Writer {
   /** The newest id in log and refusals. */
   #lastId: number;
   /** Set when a sync failed or the file could not be read after a failure: nothing is written any more. */
-  #stopped: unknown;
+  #stopped: Error | undefined;
 
   constructor(connection: Connection, options: WriterOptions) {
     this.connection = connection;
@@ -105,7 +105,7 @@ export class Writer {
       this.producers.evict();
       return result;
     } catch (error) {
-      if (isSyncFailure(error)) this.#stopped = error;
+      if (isSyncFailure(error)) this.#stopped = error as Error;
       this.#rollBack();
       throw error;
     }
@@ -132,7 +132,7 @@ export class Writer {
       this.#lastId = this.producers.recover();
     } catch (error) {
       // The file cannot be read either: what is in memory must not be trusted.
-      this.#stopped = error;
+      this.#stopped = error as Error;
     }
   }
 
@@ -159,7 +159,9 @@ export class Writer {
       const topic = this.topics.get(name);
       const inBatch = topic ?? founded.get(name);
       if (!inBatch) return `the topic ${name} was never founded`;
-      const [seq, , offset, count] = numbersAt(batch, index);
+      const seq = batch.numbers[index * NUMBERS_PER_PUBLISH]!;
+      const offset = batch.numbers[index * NUMBERS_PER_PUBLISH + 2]!;
+      const count = batch.numbers[index * NUMBERS_PER_PUBLISH + 3]!;
       const who = batch.producers[index]!;
       const producer = topic && this.producers.get(topic.id, batch.subjects[index]!, who);
       const key = producer ?? JSON.stringify([name, batch.subjects[index], who]);
@@ -192,7 +194,10 @@ export class Writer {
     let refusal = 0;
     for (let index = 0; index < batch.topics.length; index += 1) {
       const place = places[index] ?? this.#placeIn(batch, index);
-      const [seq, at, offset, count] = numbersAt(batch, index);
+      const seq = batch.numbers[index * NUMBERS_PER_PUBLISH]!;
+      const at = batch.numbers[index * NUMBERS_PER_PUBLISH + 1]!;
+      const offset = batch.numbers[index * NUMBERS_PER_PUBLISH + 2]!;
+      const count = batch.numbers[index * NUMBERS_PER_PUBLISH + 3]!;
       const digest = batch.digests[index]!;
       if (offset === 0) {
         this.producers.refuse(place.producer, (this.#lastId += 1), seq, digest, at, batch.refusals[refusal]!, batch.refusals[refusal + 1]!);
@@ -237,12 +242,6 @@ interface Place {
 interface Checked {
   readonly founded: ReadonlyMap<string, Founded>;
   readonly places: readonly (Place | undefined)[];
-}
-
-/** seq, at, offset, count of one publish. */
-function numbersAt({ numbers }: BatchColumns, index: number): [number, number, number, number] {
-  const start = index * NUMBERS_PER_PUBLISH;
-  return [numbers[start]!, numbers[start + 1]!, numbers[start + 2]!, numbers[start + 3]!];
 }
 
 /** Blocks this thread, as a slow disk would. */
