@@ -74,6 +74,8 @@ export class Publisher {
   readonly #pipelines = new Map<string, Pipeline[]>();
   /** Published before it was known for whom. */
   #unbound: Row[] = [];
+  /** Expired, aborted or discarded, and that is not durable yet. */
+  readonly #withdrawn = new Set<Row>();
   #identity: OutboxIdentity | undefined;
   #subject: string | undefined;
   #limits: Limits = DEFAULT_LIMITS;
@@ -265,7 +267,7 @@ export class Publisher {
     }
     const { store } = this.#options;
     const isKept = (await this.#writer.stop()) && store.isPersistent && this.#isLoaded;
-    for (const row of this.#rows.values())
+    for (const row of [...this.#rows.values(), ...this.#withdrawn])
       row.refuse(
         isKept ? new HoldfastError('PENDING', 'the client was closed; the message stays in the outbox') : new HoldfastError('CLOSED'),
       );
@@ -324,7 +326,14 @@ export class Publisher {
     const { subject, topic } = row.record;
     this.#unbound = this.#unbound.filter((other) => other !== row);
     if (subject !== undefined) for (const pipeline of this.#pipelines.get(pipelineKey(subject, topic)) ?? []) pipeline.withdraw(row);
-    this.#remove(row, () => row.refuse(error));
+    if (!this.#isLoaded) return this.#remove(row, () => row.refuse(error));
+    // Told only when the row's end is durable: as long as the record holds it, a new process would still send it.
+    this.#remove(row, () => row.release());
+    this.#withdrawn.add(row);
+    void this.#writer.durable().then(() => {
+      this.#withdrawn.delete(row);
+      row.refuse(error);
+    });
   }
 
   #remove(row: Row, settle: () => void): void {
