@@ -1,1 +1,3 @@
-export {};
+export { run } from './run.ts';
+export { EXIT_CODES } from './failure.ts';
+export { chatHandler } from './chat-handler.ts';

@@ -1,0 +1,67 @@
+/**
+ * What a command says when it cannot do what was asked: one line with the way to mend it, and an exit code. A stack trace
+ * is for bugs only.
+ */
+
+import { HoldfastError } from '@holdfast/wire';
+
+/** What the process ends with. A second signal ends it with 128 and the signal's number. */
+export const EXIT_CODES = { ok: 0, failure: 1, usage: 2 } as const;
+
+/** The command line asks for something that does not exist: exit code 2. */
+export class UsageError extends Error {}
+
+/** An expected failure: exit code 1. `message` ends without a full stop; `hint` is a sentence. */
+export class CommandFailure extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+export interface Explanation {
+  /** What went wrong and how to mend it; for a bug, the stack. */
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** Turns whatever was thrown into what is printed and the exit code. */
+export function explain(error: unknown): Explanation {
+  if (error instanceof UsageError) return { text: sentence(error.message), exitCode: EXIT_CODES.usage };
+  if (error instanceof CommandFailure) return failure(error.message, error.hint);
+  // `INTERNAL` comes from the server: what it means is in that program's log.
+  if (error instanceof HoldfastError) return failure(error.message, error.hint);
+  const system = systemMessage(error);
+  if (system !== undefined) return failure(system);
+  return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: EXIT_CODES.failure };
+}
+
+/** One line: message and hint, each closed by one full stop. */
+function failure(message: string, hint?: string): Explanation {
+  const parts = hint === undefined || hint === '' ? [message] : [message, hint];
+  return { text: parts.map(sentence).join(' '), exitCode: EXIT_CODES.failure };
+}
+
+function sentence(text: string): string {
+  const line = text.replaceAll(/\s*\n\s*/g, ' ').trim();
+  return /[.?!)]$/.test(line) ? line : `${line}.`;
+}
+
+const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EACCES: 'may not be read or written by this user',
+  EPERM: 'may not be read or written by this user',
+  EROFS: 'is on a read-only file system',
+  EISDIR: 'is a folder',
+  ENOTDIR: 'is not a folder',
+  ENOSPC: 'cannot be written: the disk is full',
+};
+
+/** The operating system's errors about files, in words. `undefined` for everything else. */
+function systemMessage(error: unknown): string | undefined {
+  const { code, path } = error as NodeJS.ErrnoException;
+  const words = code === undefined ? undefined : SYSTEM_MESSAGES[code];
+  return words === undefined || path === undefined ? undefined : `${path} ${words} (${code})`;
+}

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+/** The program `holdfast`. */
+
+import { run } from './run.ts';
+
+process.exitCode = await run(process.argv.slice(2));
