@@ -10,7 +10,7 @@ import type { Ledger, Publication } from './ledger.ts';
 import type { Network, Route } from './network.ts';
 import { OutboxDisk } from './outbox-disk.ts';
 import { payloadOf, type Content } from './payload.ts';
-import { Process } from './process.ts';
+import { Process, type WallClock } from './process.ts';
 import type { Profile } from './profile.ts';
 import type { Verdict } from './properties.ts';
 import type { Chance } from './random.ts';
@@ -49,6 +49,7 @@ const ACTION_WEIGHTS = ACTIONS.reduce((sum, [, weight]) => sum + weight, 0);
 export class Device {
   readonly name: string;
   readonly route: Route;
+  readonly wallClock: WallClock;
   readonly outbox: OutboxDisk;
   readonly consumers: Consumer[] = [];
   readonly #options: DeviceOptions;
@@ -63,6 +64,7 @@ export class Device {
     const { name, profile, timeline, chance, trace, ledger } = options;
     this.name = name;
     this.#options = options;
+    this.wallClock = { skewMs: chance.between(-60_000, 60_000) };
     this.route = { quality: { latencyMs: profile.latencyMs, jitterMs: profile.jitterMs, bytesPerMs: Infinity }, connects: 'accepted' };
     this.outbox = new OutboxDisk({ timeline, chance, trace, health: { meanMs: profile.outboxMs, failures: 0 }, onDurable: (changes) => ledger.durable(changes) });
     for (const topic of options.topics) this.#addConsumers(topic);
@@ -96,7 +98,7 @@ export class Device {
   /** Opens what the outbox holds. */
   start(): void {
     const { timeline, chance, trace, network, profile, subject, name } = this.#options;
-    const process = new Process(`${name}.${++this.#processCount}`, timeline, chance, chance.between(-60_000, 60_000));
+    const process = new Process(`${name}.${++this.#processCount}`, timeline, chance, this.wallClock);
     trace.line(process.name, 'starts');
     this.#process = process;
     this.#client = createClient({

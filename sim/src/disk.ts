@@ -104,7 +104,8 @@ class DiskStore implements TopicStore {
       try {
         await inner.apply(batch);
       } catch (error) {
-        witness.notDense(error);
+        // A store that is closed says so; anything else is its assertion.
+        if (!(error instanceof HoldfastError)) witness.notDense(error);
         throw error;
       }
       witness.stored(batch);

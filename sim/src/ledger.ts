@@ -37,8 +37,6 @@ export interface Publication {
   readonly mayMismatch: boolean;
   readonly mayExpire: boolean;
   readonly isRefused: boolean;
-  /** How many times epochs of this topic had ended when it was published. */
-  readonly epochsEnded: number;
   state: 'open' | 'acknowledged' | 'refused' | 'uncertain';
   isDurable: boolean;
   /** The epoch that it was sent for, as its outbox says; `undefined`: none was known. */
@@ -54,19 +52,26 @@ const LEGAL: Readonly<Record<string, (publication: Publication) => boolean>> = {
   EXPIRED: ({ mayExpire }) => mayExpire,
 };
 
+export interface LedgerOptions {
+  /** Producers are forgotten so soon in this run that an outage can do it. */
+  readonly isForgetful: boolean;
+  /** No wall clock is set anew: what has expired once stays so. */
+  readonly isClockSteady: boolean;
+}
+
 export class Ledger implements DiskWitness {
   readonly #verdict: Verdict;
-  /** Producers are forgotten so soon in this run that an outage can do it. */
-  readonly #isForgetful: boolean;
+  readonly #options: LedgerOptions;
   readonly #publications = new Map<string, Publication>();
   readonly #logs = new Map<string, Log>();
   /** The present epoch of each topic. */
   readonly #current = new Map<string, Log>();
-  readonly #epochsEnded = new Map<string, number>();
+  /** Topics of which an epoch has ended. */
+  readonly #isRenewed = new Set<string>();
 
-  constructor(verdict: Verdict, isForgetful: boolean) {
+  constructor(verdict: Verdict, options: LedgerOptions) {
     this.#verdict = verdict;
-    this.#isForgetful = isForgetful;
+    this.#options = options;
   }
 
   /** The present log of a topic; `undefined` if it was never founded or is gone. */
@@ -79,8 +84,8 @@ export class Ledger implements DiskWitness {
     return this.#logs.get(`${topic} ${epoch}`);
   }
 
-  published(fields: Omit<Publication, 'epochsEnded' | 'state' | 'isDurable' | 'epoch' | 'places'>): Publication {
-    const publication: Publication = { ...fields, epochsEnded: this.#epochsEnded.get(fields.topic) ?? 0, state: 'open', isDurable: false, epoch: undefined, places: new Map() };
+  published(fields: Omit<Publication, 'state' | 'isDurable' | 'epoch' | 'places'>): Publication {
+    const publication: Publication = { ...fields, state: 'open', isDurable: false, epoch: undefined, places: new Map() };
     for (const id of publication.ids) this.#publications.set(id, publication);
     return publication;
   }
@@ -109,14 +114,16 @@ export class Ledger implements DiskWitness {
     const isUncertain = code === 'UNCERTAIN';
     const isLegal = isUncertain ? this.mayBeUncertain(publication) : LEGAL[code]?.(publication) === true;
     this.#verdict.expect(isLegal, 'refusals-legal', () => `${publication.ids[0]} was rejected with ${code}: ${error.message}`);
+    // Its row may come back with a clock that was set back, if the device dies before the row's end is durable.
+    if (code === 'EXPIRED' && !this.#options.isClockSteady) return;
     publication.state = isUncertain ? 'uncertain' : 'refused';
     if (!isUncertain) this.#verdict.expect(publication.places.size === 0, 'refused-is-not-stored', () => `${publication.ids[0]} was rejected with ${code} and is stored`);
   }
 
   /** HF-6.10: the log that it was sent to is gone, or the producer was forgotten. */
-  mayBeUncertain({ topic, epoch, epochsEnded }: Publication): boolean {
-    const isOtherLog = epoch === undefined ? (this.#epochsEnded.get(topic) ?? 0) > epochsEnded : this.#current.get(topic)?.epoch !== epoch;
-    return this.#isForgetful || isOtherLog;
+  mayBeUncertain({ topic, epoch }: Publication): boolean {
+    const isOtherLog = epoch === undefined ? this.#isRenewed.has(topic) : this.#current.get(topic)?.epoch !== epoch;
+    return this.#options.isForgetful || isOtherLog;
   }
 
   /** HF-6.7: what a server says while it says it. */
@@ -191,7 +198,9 @@ export class Ledger implements DiskWitness {
     }
     const { device, counter, places, state, isDurable } = publication;
     verdict.expect(publication.ids.join() === ids.join(), 'publish-together', () => `${ids.join(' ')} was stored where ${publication.ids.join(' ')} was published`);
-    verdict.expect(places.size === 0, 'nothing-twice', () => `${ids[0]} is stored at ${offset} of ${topic} ${log.epoch}, and before at ${[...places].map(([epoch, at]) => `${at} of ${epoch}`).join()}`);
+    // A publish that could not name the log for which it was first sent (HF-6.8) is new to the next one.
+    const isTwice = places.has(log.epoch) || (places.size > 0 && publication.epoch !== undefined);
+    verdict.expect(!isTwice, 'nothing-twice', () => `${ids[0]} is stored at ${offset} of ${topic} ${log.epoch}, and before at ${[...places].map(([epoch, at]) => `${at} of ${epoch}`).join()}`);
     places.set(log.epoch, offset);
     const last = log.counters.get(device) ?? 0;
     verdict.expect(counter > last, 'publish-order', () => `${ids[0]} is stored in ${topic} after number ${last} of ${device}`);
@@ -202,6 +211,6 @@ export class Ledger implements DiskWitness {
 
   #end(topic: string): void {
     this.#current.delete(topic);
-    this.#epochsEnded.set(topic, (this.#epochsEnded.get(topic) ?? 0) + 1);
+    this.#isRenewed.add(topic);
   }
 }

@@ -12,24 +12,29 @@ const BEGINNING_MS = 1_767_225_600_000;
 /** A turn of the event loop: what arrives within it is taken in before what was deferred, ms. */
 const TURN_MAX_MS = 0.3;
 
+/** A machine's clock; its processes come and go. */
+export interface WallClock {
+  /** How far it is ahead of the true time, ms. */
+  skewMs: number;
+}
+
 /** The server's and the client's clock port in one. */
 export class Process {
   readonly name: string;
   readonly #timeline: Timeline;
   readonly #chance: Chance;
   readonly #timers = new Set<Scheduled>();
-  /** How far its wall clock is ahead of the true time, ms. */
-  #skewMs: number;
+  readonly #wallClock: WallClock;
   #isAlive = true;
   #isFrozen = false;
   #backlog: (() => void)[] = [];
   #deferredAtMs = 0;
 
-  constructor(name: string, timeline: Timeline, chance: Chance, skewMs: number) {
+  constructor(name: string, timeline: Timeline, chance: Chance, wallClock: WallClock) {
     this.name = name;
     this.#timeline = timeline;
     this.#chance = chance;
-    this.#skewMs = skewMs;
+    this.#wallClock = wallClock;
   }
 
   get isAlive(): boolean {
@@ -42,7 +47,7 @@ export class Process {
   }
 
   now(): number {
-    return Math.floor(BEGINNING_MS + this.#timeline.nowMs + this.#skewMs);
+    return Math.floor(BEGINNING_MS + this.#timeline.nowMs + this.#wallClock.skewMs);
   }
 
   setTimeout(task: () => void, delayMs: number): Scheduled {
@@ -88,19 +93,13 @@ export class Process {
   }
 
   /** Stands still, like a phone in a pocket; its clock goes on. */
-  freeze(forMs: number): void {
+  freeze(): void {
     this.#isFrozen = true;
-    this.#timeline.after(forMs, () => this.#thaw());
   }
 
-  /** The wall clock is set anew. */
-  jump(byMs: number): void {
-    this.#skewMs += byMs;
-  }
-
-  #thaw(): void {
+  /** Goes on: what came meanwhile comes now, each in a turn of its own, in order. */
+  thaw(): void {
     this.#isFrozen = false;
-    // Each in a turn of its own, in order.
     for (const task of this.#backlog.splice(0)) this.#timeline.after(0, () => this.run(task));
   }
 }

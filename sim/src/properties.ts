@@ -5,7 +5,7 @@ export const PROPERTIES = {
   'acknowledged-when-durable': 'HF-6.7, decision 9: when a server says `ack`, the payloads are durable at that offset of that epoch',
   'acknowledged-at-its-offset': 'HF-6.7: what a publish resolves with is where its payloads are in the log',
   'acknowledged-stays': 'HF-5.4, HF-6.7: at the end the disk holds every entry that was ever stored and not cut, unchanged, at its offset',
-  'nothing-twice': 'HF-6.5, decisions 1 to 3: no payload is in a log twice, nor in two epochs of it',
+  'nothing-twice': 'HF-6.5, decisions 1 to 3: no payload is in a log twice, nor in two epochs of it if its sender knew the first (HF-6.8)',
   'nothing-invented': 'HF-5.4: every entry was published, to this topic, by the subject that it names',
   'offsets-dense': 'HF-1, HF-6.2: offsets, revisions and seqs are dense; no batch that is not reaches the store',
   'publish-together': 'HF-6.1: an atomic publish is stored whole, at consecutive offsets, in its order',

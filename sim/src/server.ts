@@ -8,7 +8,7 @@ import { HoldfastError, type Data } from '@holdfast/wire';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
 import { contentOf } from './payload.ts';
-import { Process } from './process.ts';
+import { Process, type WallClock } from './process.ts';
 import type { Profile } from './profile.ts';
 import type { Verdict } from './properties.ts';
 import type { Chance } from './random.ts';
@@ -44,9 +44,10 @@ export class Server {
   readonly #options: ServerOptions;
   /** Whether hooks take time or fail; faults end with the calm. */
   isTroubled = true;
+  readonly wallClock: WallClock = { skewMs: 0 };
   #present: Incarnation | undefined;
   #count = 0;
-  #isLeaving = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -54,7 +55,7 @@ export class Server {
   }
 
   get isUp(): boolean {
-    return this.#present !== undefined && !this.#isLeaving;
+    return this.#present !== undefined && this.#closing === undefined;
   }
 
   get process(): Process | undefined {
@@ -64,7 +65,7 @@ export class Server {
   /** Opens what the disk holds. */
   start(): void {
     const { timeline, chance, trace, network, disk, profile, verdict } = this.#options;
-    const process = new Process(`server${++this.#count}`, timeline, chance, chance.between(-5_000, 5_000));
+    const process = new Process(`server${++this.#count}`, timeline, chance, this.wallClock);
     trace.line(process.name, 'starts');
     const store = disk.open(process);
     const { heartbeatMs, queueBytesMax, producerSilenceMs, keepCountMax } = profile;
@@ -98,28 +99,36 @@ export class Server {
     network.door = undefined;
     network.bury(process, isSilent);
     this.#present = undefined;
-    this.#isLeaving = false;
+    this.#closing = undefined;
   }
 
-  /** Ends in order: says goodbye, answers what still comes, commits. Resolves when the process has ended; never if it is killed meanwhile. */
-  async close(drainMs: number): Promise<void> {
-    const { network, trace, verdict } = this.#options;
+  /** Ends in order: says goodbye, answers what still comes, commits. Resolves when the hub has closed; never if it is killed meanwhile. */
+  close(drainMs: number): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const { network, trace, chance } = this.#options;
     const { process, hub, store } = this.#present!;
-    this.#isLeaving = true;
     trace.line(process.name, `closes, ${drainMs} ms`);
-    if (this.#options.chance.is(0.5)) network.door = undefined;
+    if (chance.is(0.5)) network.door = undefined;
     await hub.close({ drainMs });
     network.door = undefined;
     await store.close();
     trace.line(process.name, 'has closed');
-    await process.sleep(REST_MS);
-    verdict.expect(process.timerCount === 0, 'nothing-left-behind', () => `${process.timerCount} timers of ${process.name} are set ${REST_MS} ms after its end`);
+    this.#present = undefined;
+    this.#closing = undefined;
+    void this.#rest(process);
   }
 
-  /** `close`, and the end of the process. */
-  async leave(drainMs: number): Promise<void> {
-    await this.close(drainMs);
-    this.kill(false);
+  /** The closed process lives on for a while, so that what is left of its hub would show. */
+  async #rest(process: Process): Promise<void> {
+    const { network, verdict } = this.#options;
+    await process.sleep(REST_MS);
+    verdict.expect(process.timerCount === 0, 'nothing-left-behind', () => `${process.timerCount} timers of ${process.name} are set ${REST_MS} ms after its end`);
+    process.kill();
+    network.bury(process, false);
   }
 
   /** Removes a topic; retried by nobody. */

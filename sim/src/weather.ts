@@ -3,6 +3,7 @@
 import type { Device } from './device.ts';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
+import type { Process } from './process.ts';
 import type { Calamity, Profile } from './profile.ts';
 import type { Chance } from './random.ts';
 import type { Server } from './server.ts';
@@ -51,8 +52,8 @@ export class Weather {
     'server without power': () => this.#killServer(true),
     deploy: () => this.#deploy(),
     'device killed': () => this.#killDevice(),
-    'device frozen': () => this.#options.chance.pick(this.#options.devices).process?.freeze(this.#drawMs()),
-    'server frozen': () => this.#options.server.process?.freeze(this.#drawMs() / 4),
+    'device frozen': () => this.#freeze(this.#options.chance.pick(this.#options.devices).process),
+    'server frozen': () => this.#freeze(this.#options.server.process),
     'disk trouble': () => this.#diskTrouble(),
     'outbox trouble': () => this.#outboxTrouble(),
     'clock jump': () => this.#clockJump(),
@@ -61,17 +62,14 @@ export class Weather {
     'rights asked again': () => this.#options.server.recheck(),
   };
 
-  #drawMs(): number {
-    return this.#options.chance.exponential(this.#options.profile.lastsMs);
-  }
-
   /** `mend` runs after a while, or when the weather clears. */
   #forAWhile(mend: () => void): void {
     const once = (): void => {
       if (this.#mendings.delete(once)) mend();
     };
     this.#mendings.add(once);
-    this.#options.timeline.after(this.#drawMs(), once);
+    const { timeline, chance, profile } = this.#options;
+    timeline.after(chance.exponential(profile.lastsMs), once);
   }
 
   #cut(isLearnt: boolean): void {
@@ -113,7 +111,7 @@ export class Weather {
     const { server, chance } = this.#options;
     if (!server.isUp) return;
     const drainMs = chance.is(0.5) ? 0 : chance.exponential(this.#options.profile.lastsMs);
-    void server.leave(drainMs).then(() => this.#forAWhile(() => server.start()));
+    void server.close(drainMs).then(() => this.#forAWhile(() => server.start()));
   }
 
   #killDevice(): void {
@@ -122,6 +120,12 @@ export class Weather {
     if (device.process === undefined) return;
     device.kill(chance.is(0.3));
     this.#forAWhile(() => device.start());
+  }
+
+  #freeze(process: Process | undefined): void {
+    if (process === undefined) return;
+    process.freeze();
+    this.#forAWhile(() => process.thaw());
   }
 
   #diskTrouble(): void {
@@ -142,8 +146,8 @@ export class Weather {
 
   #clockJump(): void {
     const { chance, devices, server } = this.#options;
-    const process = chance.is(0.5) ? server.process : chance.pick(devices).process;
-    process?.jump(chance.is(0.5) ? chance.logarithmic(10, 100_000) : -chance.logarithmic(10, 5_000));
+    const { wallClock } = chance.is(0.5) ? server : chance.pick(devices);
+    wallClock.skewMs += chance.is(0.5) ? chance.logarithmic(10, 100_000) : -chance.logarithmic(10, 5_000);
   }
 
   /** The server comes back on an empty disk: what a restart of a memory store means. */
