@@ -60,7 +60,7 @@ export class Pipeline {
   readonly topic: string;
   readonly #host: PipelineHost;
   #producer: ProducerRecord;
-  /** Rows with a seq, ascending, unanswered. At most W, but for those of a server that had a larger W. */
+  /** Rows with a seq, ascending, unanswered. From the first to the last at most W seqs, but for those of a server that had a larger W. */
   #assigned: Row[] = [];
   /** Rows without. */
   #queue: Row[] = [];
@@ -250,7 +250,9 @@ export class Pipeline {
     const { inFlightMax } = this.#host.limits();
     const epoch = this.#producer.epoch ?? this.#host.epochOf(this.topic);
     const rows: Row[] = [];
-    while (this.#assigned.length < inFlightMax) {
+    // Answers may come out of order after a refusal; the server must still remember the lowest seq that has none (HF-6.5).
+    const first = this.#assigned[0]?.record.seq ?? this.#producer.nextSeq;
+    while (this.#producer.nextSeq - first < inFlightMax) {
       const row = this.#queue.shift();
       if (row === undefined) break;
       if (!this.#host.mayBeSent(row)) continue;
