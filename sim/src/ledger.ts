@@ -39,7 +39,8 @@ export interface Publication {
   readonly isRefused: boolean;
   state: 'open' | 'acknowledged' | 'refused' | 'uncertain';
   isDurable: boolean;
-  /** The epoch that it was sent for, as its outbox says; `undefined`: none was known. */
+  /** The producer and the epoch that it was sent for, as its outbox says; `undefined`: never sent, none known. */
+  producer: string | undefined;
   epoch: string | undefined;
   /** Where it was stored, by epoch. */
   readonly places: Map<string, number>;
@@ -66,6 +67,8 @@ export class Ledger implements DiskWitness {
   readonly #logs = new Map<string, Log>();
   /** The present epoch of each topic. */
   readonly #current = new Map<string, Log>();
+  /** The epochs that a producer's publishes were sent for. */
+  readonly #epochsOf = new Map<string, Set<string | undefined>>();
   /** Topics of which an epoch has ended. */
   readonly #isRenewed = new Set<string>();
 
@@ -84,17 +87,21 @@ export class Ledger implements DiskWitness {
     return this.#logs.get(`${topic} ${epoch}`);
   }
 
-  published(fields: Omit<Publication, 'state' | 'isDurable' | 'epoch' | 'places'>): Publication {
-    const publication: Publication = { ...fields, state: 'open', isDurable: false, epoch: undefined, places: new Map() };
+  published(fields: Omit<Publication, 'state' | 'isDurable' | 'producer' | 'epoch' | 'places'>): Publication {
+    const publication: Publication = { ...fields, state: 'open', isDurable: false, producer: undefined, epoch: undefined, places: new Map() };
     for (const id of publication.ids) this.#publications.set(id, publication);
     return publication;
   }
 
   /** The device's outbox disk holds these rows by now. */
   durable({ rows = [] }: OutboxChanges): void {
-    for (const { items, epoch } of rows) {
+    for (const { items, epoch, producer } of rows) {
       const publication = this.#publications.get(contentOf(items[0]!).id);
-      if (publication !== undefined) Object.assign(publication, { isDurable: true, epoch });
+      if (publication === undefined) continue;
+      Object.assign(publication, { isDurable: true, epoch });
+      if (producer === undefined) continue;
+      publication.producer = producer;
+      this.#epochsOf.set(producer, (this.#epochsOf.get(producer) ?? new Set()).add(epoch));
     }
   }
 
@@ -120,10 +127,10 @@ export class Ledger implements DiskWitness {
     if (!isUncertain) this.#verdict.expect(publication.places.size === 0, 'refused-is-not-stored', () => `${publication.ids[0]} was rejected with ${code} and is stored`);
   }
 
-  /** HF-6.10: the log that it was sent to is gone, or the producer was forgotten. */
-  mayBeUncertain({ topic, epoch }: Publication): boolean {
-    const isOtherLog = epoch === undefined ? this.#isRenewed.has(topic) : this.#current.get(topic)?.epoch !== epoch;
-    return this.#options.isForgetful || isOtherLog;
+  /** HF-6.10: a log that its producer was used for is gone, or the producer was forgotten. */
+  mayBeUncertain({ topic, producer = '' }: Publication): boolean {
+    const isOtherLog = (epoch: string | undefined): boolean => (epoch === undefined ? this.#isRenewed.has(topic) : this.#current.get(topic)?.epoch !== epoch);
+    return this.#options.isForgetful || [...(this.#epochsOf.get(producer) ?? [])].some(isOtherLog);
   }
 
   /** HF-6.7: what a server says while it says it. */
