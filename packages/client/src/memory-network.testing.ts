@@ -8,9 +8,12 @@ export class ServerEnd {
   readonly url: string;
   readonly protocols: readonly string[];
   onFrame: (frame: string | Uint8Array) => void = () => {};
-  /** The client closed or abandoned it, or the network cut it. */
+  /** It is over, whoever ended it. */
   onGone: (code: number, reason: string) => void = () => {};
+  /** As the server sees it. */
   isOpen = true;
+  /** Frames under way arrive. */
+  #isConnected = true;
   readonly #network: MemoryNetwork;
   readonly #client: SocketEvents;
   #toClientAtMs = 0;
@@ -34,14 +37,13 @@ export class ServerEnd {
   /** The server closes: what it sent before arrives first. */
   close(code: number, reason = ''): void {
     if (!this.isOpen) return;
-    this.isOpen = false;
-    this.#network.ends.delete(this);
-    this.#at('client', () => this.#client.onClose(code, reason));
+    this.#toClient(() => this.#client.onClose(code, reason));
+    this.#gone(code, reason);
   }
 
   /** The network breaks: frames under way are lost on both sides. `isSilent`: the client does not notice. */
   cut(isSilent = false): void {
-    if (!this.isOpen) return;
+    this.#isConnected = false;
     this.#gone(1006, '');
     if (!isSilent) this.#network.clock.setTimeout(() => this.#client.onClose(1006, ''), 0);
   }
@@ -66,7 +68,7 @@ export class ServerEnd {
 
   #toClient(deliver: () => void): void {
     this.#at('client', () => {
-      if (this.isOpen) deliver();
+      if (this.#isConnected) deliver();
     });
   }
 

@@ -244,6 +244,10 @@ export class Publisher {
   /** Resolves when nothing is on its way any more; rejects with `PENDING` after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void> {
     const deferred = new Deferred<void>();
+    if (this.#isClosed) {
+      deferred.reject(new HoldfastError('CLOSED'));
+      return deferred.promise;
+    }
     this.#flushes.add(deferred);
     const timer = this.#options.clock.setTimeout(
       () => deferred.reject(new HoldfastError('PENDING', `the outbox is not empty after ${timeoutMs} ms`)),

@@ -50,6 +50,7 @@ export class Requests {
   /** Promises that are to be settled by `close`. */
   readonly #asked = new Set<(error: HoldfastError) => void>();
   #isOpen = false;
+  #isClosed = false;
   #countMax = DEFAULT_LIMITS.requestsMax;
   #nextId = 1;
 
@@ -102,9 +103,10 @@ export class Requests {
     for (const request of cut) request.cut();
   }
 
-  /** Rejects everything that is asked. */
+  /** Rejects everything that is asked, from now on at once. */
   close(): void {
     this.#isOpen = false;
+    this.#isClosed = true;
     for (const reject of this.#asked) reject(new HoldfastError('CLOSED'));
     this.#waiting.clear();
     this.#sent.clear();
@@ -157,7 +159,8 @@ export class Requests {
       fail(new HoldfastError(isUnknown ? 'UNKNOWN_OUTCOME' : 'OFFLINE', `no answer within ${deadlineMs} ms`));
     }, deadlineMs);
     this.#asked.add(fail);
-    if (signal?.aborted === true) onAbort();
+    if (this.#isClosed) fail(new HoldfastError('CLOSED'));
+    else if (signal?.aborted === true) onAbort();
     else {
       signal?.addEventListener('abort', onAbort);
       id = this.issue(request);

@@ -84,6 +84,8 @@ export class Log {
 
 interface Cursor {
   readonly log: Log;
+  readonly credit: number;
+  epoch: string;
   offset: number;
   revision: number;
   upTo: number;
@@ -116,7 +118,8 @@ export class ScriptedServer {
   readonly hellos: Hello[] = [];
   limits: Limits = DEFAULT_LIMITS;
   subject = 'alice';
-  heartbeatMs = 25_000;
+  /** It never beats by itself, so it promises none for long. */
+  heartbeatMs = 1_000_000_000;
   spreadMs = 250;
   /** Says how a publish is refused, instead of storing it; `store`: stored before the refusal is sent. */
   onPublish: (publish: Publish) => (Refusal & { readonly store?: boolean }) | undefined = () => undefined;
@@ -248,7 +251,10 @@ export class ScriptedServer {
     for (const request of hello.subscribe ?? []) this.#subscribe(request, connection);
   }
 
-  #subscribe({ id, topic, position, last, credit, presence = false }: SubscribeRequest, connection: ServerConnection): void {
+  #subscribe(
+    { id, topic, position, last, credit = Number.MAX_SAFE_INTEGER, presence = false }: SubscribeRequest,
+    connection: ServerConnection,
+  ): void {
     const log = this.log(topic);
     const start = position ?? {
       epoch: log.epoch,
@@ -256,28 +262,24 @@ export class ScriptedServer {
       revision: 0,
     };
     connection.send({ type: 'subscribed', id, topic, number: log.number, position: start, head: log.last });
-    const cursor: Cursor = {
-      log,
-      offset: start.offset,
-      revision: start.revision,
-      upTo: credit === undefined ? Number.MAX_SAFE_INTEGER : start.offset + credit,
-      presence,
-    };
+    const upTo = start.offset + credit;
+    const cursor: Cursor = { log, credit, ...start, upTo, presence };
     connection.cursors.set(topic, cursor);
-    const isOther = start.epoch !== log.epoch;
-    const isAhead = !isOther && start.offset > log.last;
-    if (isOther || isAhead || start.offset < log.first - 1) {
-      cursor.offset = log.first - 1;
-      cursor.revision = isOther ? 0 : cursor.revision;
-      const after = { epoch: log.epoch, offset: cursor.offset, revision: cursor.revision };
-      connection.send({ type: 'gap', topic, reason: isOther ? 'epoch' : isAhead ? 'ahead' : 'retention', before: start, after });
-    }
     if (presence) connection.send({ type: 'presence', topic, event: 'members', members: [...log.members.values()] });
     this.#flow(connection, cursor);
   }
 
   #flow(connection: ServerConnection, cursor: Cursor): void {
     const { log } = cursor;
+    const { topic } = log;
+    const isOther = cursor.epoch !== log.epoch;
+    const isAhead = !isOther && cursor.offset > log.last;
+    if (isOther || isAhead || cursor.offset < log.first - 1) {
+      const before = { epoch: cursor.epoch, offset: cursor.offset, revision: cursor.revision };
+      const after = { epoch: log.epoch, offset: log.first - 1, revision: isOther || isAhead ? 0 : cursor.revision };
+      Object.assign(cursor, after, { upTo: after.offset + cursor.credit });
+      connection.send({ type: 'gap', topic, reason: isOther ? 'epoch' : isAhead ? 'ahead' : 'retention', before, after });
+    }
     for (const [key, { value, revision }] of log.registers) {
       if (revision <= cursor.revision) continue;
       cursor.revision = revision;

@@ -1,0 +1,631 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Client } from './client.ts';
+import { createMemoryOutbox } from './outbox-memory.ts';
+import type { OutboxStore } from './outbox.ts';
+import type { OutboxRow } from './publisher.ts';
+import { outcome, World } from './world.testing.ts';
+
+const T = 'chat/1';
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(async () => {
+  await world.close();
+});
+
+/** What stands in the log. */
+function stored(topic = T): unknown[] {
+  return world.server.log(topic).entries.map(({ data }) => data);
+}
+function seqs(): number[] {
+  return world.server.published.map(({ seq }) => seq);
+}
+function rows(client: Client): Pick<OutboxRow, 'items' | 'state'>[] {
+  return client.outbox.getSnapshot().map(({ items, state }) => ({ items, state }));
+}
+async function open(client: Client): Promise<void> {
+  await world.clock.advance(0);
+  while (client.status.getSnapshot().phase !== 'open') await world.clock.advance(50);
+  await world.clock.advance(10);
+}
+/** A persistent outbox in memory. */
+function persistent(store: OutboxStore = createMemoryOutbox()): OutboxStore {
+  return { isPersistent: true, load: () => store.load(), apply: (changes) => store.apply(changes), close: () => store.close() };
+}
+
+describe('publishing (HF-6)', () => {
+  it('settles with where it stands, and leaves the outbox', async () => {
+    const client = await world.connected();
+    const published = outcome(client.topic(T).publish('a'));
+    expect(rows(client)).toEqual([{ items: ['a'], state: 'sending' }]);
+    expect(client.status.getSnapshot().queuedCount).toBe(1);
+    await world.clock.advance(10);
+    expect(published.value).toEqual({ offset: 1, epoch: 'e1', duplicate: false });
+    expect([rows(client), client.status.getSnapshot().queuedCount]).toEqual([[], 0]);
+  });
+
+  it('sends a snapshot: what the caller changes later is not sent', async () => {
+    const client = world.client();
+    const message = { text: 'a', tags: ['x'], none: undefined };
+    const bytes = Buffer.from([1, 2, 3]);
+    const { none: _none, ...json } = message;
+    void client.topic(T).publish(json);
+    void client.topic(T).publish(bytes);
+    json.text = 'b';
+    json.tags.push('y');
+    bytes[0] = 9;
+    await open(client);
+    expect(stored()).toEqual([{ text: 'a', tags: ['x'] }, new Uint8Array([1, 2, 3])]);
+  });
+
+  it('throws at once for what is no payload, and changes nothing', () => {
+    const client = world.client();
+    const topic = client.topic(T);
+    const deep = JSON.parse('['.repeat(40) + ']'.repeat(40)) as never;
+    for (const [bad, code] of [
+      [Number.NaN, 'USAGE'],
+      [undefined, 'USAGE'],
+      [() => 1, 'USAGE'],
+      [new Date(), 'USAGE'],
+      [{ a: [new Map()] }, 'USAGE'],
+      [JSON.parse('{"__proto__":1}'), 'FORBIDDEN_KEY'],
+      [deep, 'TOO_DEEP'],
+    ] as const) {
+      expect(() => topic.publish(bad as never)).toThrow(expect.objectContaining({ code }));
+    }
+    expect(() => topic.publishAll([])).toThrow('at least one');
+    expect(() => client.topic('a b')).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(rows(client)).toEqual([]);
+  });
+
+  it('HF-6.1: an atomic publish is one row under one seq', async () => {
+    const client = await world.connected();
+    const published = outcome(client.topic(T).publishAll([1, new Uint8Array([2]), { three: 3 }]));
+    const next = outcome(client.topic(T).publish(4));
+    await world.clock.advance(10);
+    expect([published.value?.offset, next.value?.offset, seqs()]).toEqual([1, 4, [1, 2]]);
+    expect(stored()).toEqual([1, new Uint8Array([2]), { three: 3 }, 4]);
+  });
+
+  it('HF-6.1: ifHead is refused when the head is another', async () => {
+    world.server.log(T).append('x');
+    const client = await world.connected();
+    const topic = client.topic(T);
+    const results = [outcome(topic.publish('a', { ifHead: 0 })), outcome(topic.publish('b', { ifHead: 1 })), outcome(topic.publish('c'))];
+    await world.clock.advance(10);
+    expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual(['HEAD_MISMATCH', 2, 3]);
+    expect(seqs()).toEqual([1, 2, 3]);
+  });
+
+  it('HF-6.3: keeps at most W in flight', async () => {
+    world.server.limits = { ...world.server.limits, inFlightMax: 4 };
+    let peak = 0;
+    const held: (() => void)[] = [];
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      held.push(() => world.server.handle(message, connection));
+      peak = Math.max(peak, held.length);
+      return true;
+    };
+    const client = await world.connected();
+    const all = Array.from({ length: 20 }, (_, n) => outcome(client.topic(T).publish(n)));
+    while (all.some(({ value }) => value === undefined)) {
+      await world.clock.advance(10);
+      held.shift()?.();
+    }
+    expect(peak).toBe(4);
+    expect(stored()).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  });
+
+  it('refuses what no server would take, without spending a seq', async () => {
+    world.server.limits = { ...world.server.limits, frameBytesMax: 10_000, entriesPerPublishMax: 2 };
+    const client = await world.connected();
+    const topic = client.topic(T);
+    const results = [topic.publish('x'.repeat(8_000)), topic.publishAll([1, 2, 3]), topic.publish('ok')].map(outcome);
+    await world.clock.advance(10);
+    expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual(['TOO_LARGE', 'TOO_LARGE', 1]);
+    expect(seqs()).toEqual([1]);
+  });
+
+  it('holds no more than outboxCountMax', async () => {
+    const client = world.client({ outboxCountMax: 2 });
+    const results = [1, 2, 3].map((n) => outcome(client.topic(T).publish(n)));
+    await open(client);
+    expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual([1, 2, 'OUTBOX_FULL']);
+  });
+});
+
+describe('a cut (HF-6.5)', () => {
+  it('sends again from the lowest unacknowledged, in order, and is told of duplicates', async () => {
+    const client = await world.connected();
+    const topic = client.topic(T);
+    // The first two arrive, their acknowledgements do not.
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      if (message.seq === 3) world.network.cut();
+      else world.server.handle(message, connection);
+      return true;
+    };
+    const results = ['a', 'b', 'c'].map((text) => outcome(topic.publish(text)));
+    await world.clock.advance(1);
+    world.server.onMessage = () => false;
+    await open(client);
+    expect(stored()).toEqual(['a', 'b', 'c']);
+    expect(results.map(({ value }) => value?.duplicate)).toEqual([true, true, false]);
+  });
+
+  it('what was never sent goes on in its order', async () => {
+    const client = await world.connected();
+    world.network.cut();
+    const results = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
+    await open(client);
+    expect([stored(), results.map(({ value }) => value?.offset)]).toEqual([
+      ['a', 'b'],
+      [1, 2],
+    ]);
+    expect(world.server.published.map(({ seq }) => seq)).toEqual([1, 2]);
+  });
+});
+
+describe('refusals', () => {
+  it('HF-6.4: a terminal one spends its seq, and the others go on', async () => {
+    world.server.onPublish = ({ items }) => (items[0] === 'bad' ? { code: 'REFUSED' } : undefined);
+    const client = await world.connected();
+    const results = ['a', 'bad', 'c'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(10);
+    expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual([1, 'REFUSED', 2]);
+    expect(seqs()).toEqual([1, 2, 3]);
+  });
+
+  it('HF-6.6: a retryable one stops the pipeline, and nothing overtakes', async () => {
+    let refusals = 3;
+    world.server.onPublish = ({ items }) =>
+      items[0] === 'b' && refusals-- > 0 ? { code: 'OVERLOADED', retryable: true, retryAfterMs: 300 } : undefined;
+    const client = await world.connected();
+    const results = ['a', 'b', 'c', 'd'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(200);
+    expect(results.map(({ value }) => value?.offset)).toEqual([1, undefined, undefined, undefined]);
+    const other = outcome(client.topic('chat/2').publish('x'));
+    await world.clock.advance(10);
+    expect(other.value?.offset).toBe(1);
+    await world.clock.advance(60_000);
+    expect(results.map(({ value }) => value?.offset)).toEqual([1, 2, 3, 4]);
+    expect(stored()).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('waits at least retryAfterMs, and longer with every refusal', async () => {
+    const times: number[] = [];
+    world.server.onPublish = () => {
+      times.push(world.clock.now());
+      return times.length <= 6 ? { code: 'OVERLOADED', retryable: true, retryAfterMs: 500 } : undefined;
+    };
+    const client = await world.connected();
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(60_000);
+    expect(sent.value?.offset).toBe(1);
+    const waits = times.slice(1).map((time, at) => time - times[at]!);
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(500);
+    expect(Math.max(...waits)).toBeGreaterThan(1_000);
+  });
+
+  it('HF-6.14: a refusal after a commit that happened is healed by the resend', async () => {
+    let refusals = 1;
+    world.server.onPublish = () => (refusals-- > 0 ? { code: 'STORE_UNAVAILABLE', retryable: true, store: true } : undefined);
+    const client = await world.connected();
+    const results = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(10_000);
+    expect(stored()).toEqual(['a', 'b']);
+    expect(results.map(({ value }) => value?.duplicate)).toEqual([true, false]);
+  });
+
+  it('HF-10.1: an unknown code is judged by its retryable', async () => {
+    const codes = ['NEW_TROUBLE', 'NEW_NO'];
+    world.server.onPublish = ({ items }) => {
+      if (items[0] === 'no') return { code: 'NEW_NO' as never };
+      return codes.shift() === 'NEW_TROUBLE' ? { code: 'NEW_TROUBLE' as never, retryable: true } : undefined;
+    };
+    const client = await world.connected();
+    const results = ['a', 'no'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(10_000);
+    expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual([1, 'REFUSED']);
+  });
+});
+
+describe('a producer that cannot go on (HF-6.10)', () => {
+  it('a new log: what was sent and not answered is uncertain, what never was goes on under a new producer', async () => {
+    world.server.limits = { ...world.server.limits, inFlightMax: 2 };
+    const client = await world.connected();
+    const topic = client.topic(T);
+    void topic.publish('known');
+    await world.clock.advance(10);
+    const mute = { isOn: true };
+    world.server.onMessage = (message) => message.type === 'publish' && mute.isOn;
+    const results = ['a', 'b', 'c', 'd'].map((text) => outcome(topic.publish(text)));
+    await world.clock.advance(10);
+    mute.isOn = false;
+    world.network.cut();
+    world.server.log(T).restart('e2');
+    await open(client);
+    await world.clock.advance(10_000);
+    expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual(['UNCERTAIN', 'UNCERTAIN', 1, 2]);
+    expect(stored()).toEqual(['c', 'd']);
+    expect(rows(client)).toEqual([
+      { items: ['a'], state: 'uncertain' },
+      { items: ['b'], state: 'uncertain' },
+    ]);
+    expect(client.status.getSnapshot()).toMatchObject({ queuedCount: 0, uncertainCount: 2 });
+    expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(2);
+  });
+
+  it('HF-6.9: a forgotten producer: what was refused at its first sending was certainly not stored, and goes on', async () => {
+    const client = await world.connected();
+    const topic = client.topic(T);
+    void topic.publish('a');
+    await world.clock.advance(10);
+    world.server.log(T).producers.clear();
+    const results = ['b', 'c'].map((text) => outcome(topic.publish(text)));
+    await world.clock.advance(1_000);
+    expect(results.map(({ value }) => value?.offset)).toEqual([2, 3]);
+    expect(stored()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not ask a server in a tight loop that voids every producer', async () => {
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      world.server.published.push(message);
+      const { topic, producer, seq } = message;
+      world.server.refuse(connection, { topic, producer, seq }, { code: 'SEQ_GAP' });
+      return true;
+    };
+    const client = await world.connected();
+    void client.topic(T).publish('a');
+    await world.clock.advance(60_000);
+    expect(world.server.published.length).toBeLessThan(40);
+    expect(rows(client)).toMatchObject([{ items: ['a'] }]);
+  });
+
+  it('a frame that a new server finds too large is not sent again', async () => {
+    const client = await world.connected();
+    world.server.onMessage = (message) => message.type === 'publish';
+    const sent = outcome(client.topic(T).publish('x'.repeat(20_000)));
+    await world.clock.advance(10);
+    world.server.onMessage = () => false;
+    world.server.limits = { ...world.server.limits, frameBytesMax: 10_000 };
+    world.network.cut();
+    await open(client);
+    expect([sent.code, stored()]).toEqual(['UNCERTAIN', []]);
+  });
+
+  it('an uncertain row is published anew, or discarded', async () => {
+    const client = await world.connected();
+    const topic = client.topic(T);
+    void topic.publish('known');
+    await world.clock.advance(10);
+    world.server.onMessage = (message) => message.type === 'publish';
+    void topic.publish('a');
+    void topic.publish('b');
+    await world.clock.advance(10);
+    world.server.onMessage = () => false;
+    world.server.log(T).restart('e2');
+    world.network.cut();
+    await open(client);
+    const [a, b] = client.outbox.getSnapshot();
+    const again = outcome(client.republish(a!.id));
+    expect(client.discard(b!.id)).toBe(true);
+    expect(client.discard(b!.id)).toBe(false);
+    expect(() => client.republish(b!.id)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    await world.clock.advance(10);
+    expect([again.value?.offset, stored(), rows(client)]).toEqual([1, ['a'], []]);
+  });
+});
+
+describe('deadlines (HF-6.13)', () => {
+  it('a passed deadline rejects with PENDING and keeps the row', async () => {
+    world.network.isUnreachable = true;
+    const client = world.client();
+    const late = outcome(client.topic(T).publish('a', { deadlineMs: 100 }));
+    await world.clock.advance(200);
+    expect([late.code, rows(client)]).toEqual(['PENDING', [{ items: ['a'], state: 'queued' }]]);
+    world.network.isUnreachable = false;
+    await open(client);
+    expect(stored()).toEqual(['a']);
+  });
+
+  it('time to live withdraws what was never sent, and leaves no hole', async () => {
+    world.network.isUnreachable = true;
+    const client = world.client();
+    const results = [
+      outcome(client.topic(T).publish('a')),
+      outcome(client.topic(T).publish('b', { ttlMs: 100 })),
+      outcome(client.topic(T).publish('c')),
+    ];
+    await world.clock.advance(100);
+    expect(results[1]!.code).toBe('EXPIRED');
+    world.network.isUnreachable = false;
+    await open(client);
+    expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual([1, 'EXPIRED', 2]);
+    expect(seqs()).toEqual([1, 2]);
+  });
+
+  it('time to live and abort do nothing once it was sent', async () => {
+    const client = await world.connected();
+    world.server.onMessage = (message) => message.type === 'publish';
+    const abort = new AbortController();
+    const results = [
+      outcome(client.topic(T).publish('a', { ttlMs: 100 })),
+      outcome(client.topic(T).publish('b', { signal: abort.signal })),
+    ];
+    await world.clock.advance(50);
+    abort.abort();
+    await world.clock.advance(200);
+    world.server.onMessage = () => false;
+    world.network.cut();
+    await open(client);
+    expect(results.map(({ value }) => value?.offset)).toEqual([1, 2]);
+  });
+
+  it('abort withdraws what was never sent', async () => {
+    const client = world.client();
+    const abort = new AbortController();
+    const results = [outcome(client.topic(T).publish('a', { signal: abort.signal })), outcome(client.topic(T).publish('b'))];
+    abort.abort();
+    const after = outcome(client.topic(T).publish('c', { signal: abort.signal }));
+    await open(client);
+    expect([...results, after].map(({ code, value }) => code ?? value?.offset)).toEqual(['ABORTED', 1, 'ABORTED']);
+    expect(stored()).toEqual(['b']);
+  });
+
+  it('a row that had a seq and was not sent when the link broke can expire again', async () => {
+    let isSlow = true;
+    const store = createMemoryOutbox();
+    const slow: OutboxStore = {
+      ...persistent(store),
+      apply: async (changes) => {
+        if (isSlow && (changes.rows?.length ?? 0) > 0) await new Promise<void>((resolve) => world.clock.setTimeout(resolve, 1_000));
+        return store.apply(changes);
+      },
+    };
+    const client = await world.connected({ store: slow });
+    const sent = outcome(client.topic(T).publish('a', { ttlMs: 3_000 }));
+    await world.clock.advance(500);
+    world.network.isUnreachable = true;
+    world.network.cut();
+    await world.clock.advance(5_000);
+    expect([sent.code, rows(client)]).toEqual(['EXPIRED', []]);
+    isSlow = false;
+    world.network.isUnreachable = false;
+    const next = outcome(client.topic(T).publish('b'));
+    await open(client);
+    expect([next.value?.offset, seqs()]).toEqual([1, [1]]);
+  });
+
+  it('discard() withdraws what is queued, not what is under way', async () => {
+    const client = world.client();
+    const results = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(0);
+    expect(client.discard(client.outbox.getSnapshot()[0]!.id)).toBe(true);
+    world.server.onMessage = (message) => message.type === 'publish';
+    await open(client);
+    expect(client.discard(client.outbox.getSnapshot()[0]!.id)).toBe(false);
+    expect(results.map(({ code }) => code)).toEqual(['ABORTED', undefined]);
+  });
+});
+
+describe('the store (HF-6.12)', () => {
+  it('a row and the next seq are durable before the row is sent', async () => {
+    const store = createMemoryOutbox();
+    const applied: string[] = [];
+    const client = await world.connected({
+      store: {
+        ...persistent(store),
+        apply: async (changes) => {
+          await store.apply(changes);
+          for (const row of changes.rows ?? []) applied.push(`stored ${row.seq} next ${changes.producers?.[0]?.nextSeq}`);
+        },
+      },
+    });
+    world.server.onPublish = ({ seq }) => {
+      applied.push(`sent ${seq}`);
+      return undefined;
+    };
+    void client.topic(T).publish('a');
+    void client.topic(T).publish('b');
+    await world.clock.advance(10);
+    expect(applied).toEqual(['stored 1 next 3', 'stored 2 next 3', 'sent 1', 'sent 2']);
+  });
+
+  it('a reload goes on with the same name and producer: nothing lost, nothing twice', async () => {
+    const store = persistent();
+    const first = await world.connected({ store });
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      // The first arrives, and its acknowledgement is lost.
+      if (message.seq === 1) world.server.handle(message, connection);
+      else world.network.cut();
+      return true;
+    };
+    const results = ['a', 'b'].map((text) => outcome(first.topic(T).publish(text)));
+    await world.clock.advance(1);
+    const closing = first.close();
+    await world.clock.advance(10);
+    await closing;
+    expect(results.map(({ code }) => code)).toEqual(['PENDING', 'PENDING']);
+    world.server.onMessage = () => false;
+    const second = world.client({ store });
+    const later = outcome(second.topic(T).publish('c'));
+    await open(second);
+    expect([stored(), later.value?.offset]).toEqual([['a', 'b', 'c'], 3]);
+    expect(new Set(world.server.hellos.map(({ client }) => client)).size).toBe(1);
+    expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(1);
+  });
+
+  it('a new store means a producer that nobody ever had, also under the same client name', async () => {
+    for (let n = 0; n < 2; n++) {
+      const client = await world.connected({ client: 'same' });
+      const sent = outcome(client.topic(T).publish('hi'));
+      await world.clock.advance(10);
+      expect(sent.value).toMatchObject({ offset: n + 1, duplicate: false });
+      const closing = client.close();
+      await world.clock.advance(5);
+      await closing;
+    }
+    expect(stored()).toEqual(['hi', 'hi']);
+  });
+
+  it('one that fails stops the sending, says so, and is tried again', async () => {
+    const store = createMemoryOutbox();
+    let isBroken = false;
+    const client = await world.connected({
+      store: {
+        ...persistent(store),
+        apply: (changes) => (isBroken ? Promise.reject(new Error('disk full')) : store.apply(changes)),
+      },
+    });
+    isBroken = true;
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(1_000);
+    expect([sent.value, seqs(), client.status.getSnapshot().lastError?.code]).toEqual([undefined, [], 'STORE_UNAVAILABLE']);
+    isBroken = false;
+    await world.clock.advance(20_000);
+    expect([sent.value?.offset, client.status.getSnapshot().lastError]).toEqual([1, undefined]);
+  });
+
+  it('one that cannot be loaded closes the client with its reason', async () => {
+    const client = world.client({ store: { ...persistent(), load: () => Promise.reject(new Error('blocked')) } });
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(100);
+    expect(client.status.getSnapshot()).toMatchObject({ phase: 'closed', lastError: { code: 'STORE_UNAVAILABLE' } });
+    await client.close();
+    await world.clock.advance(1);
+    expect(sent.code).toBe('CLOSED');
+  });
+
+  it('rows of an earlier process expire, and those that may have been sent do not', async () => {
+    const store = persistent();
+    const first = world.client({ store });
+    world.server.onMessage = (message) => message.type === 'publish';
+    void first.topic(T).publish('sent', { ttlMs: 50 });
+    await open(first);
+    world.network.isUnreachable = true;
+    world.network.cut();
+    await world.clock.advance(1);
+    void first.topic(T).publish('queued', { ttlMs: 5_000 });
+    void first.topic(T).publish('expired', { ttlMs: 50 });
+    await world.clock.advance(10);
+    const closing = first.close();
+    await world.clock.advance(5);
+    await closing;
+    await world.clock.advance(1_000);
+    world.server.onMessage = () => false;
+    world.network.isUnreachable = false;
+    const second = world.client({ store });
+    await open(second);
+    expect(stored()).toEqual(['sent', 'queued']);
+  });
+});
+
+describe('subjects (HF-6.11, HF-6.12)', () => {
+  it('rows of one are never sent as another, and go on when the one is back', async () => {
+    const store = persistent();
+    const alice = await world.connected({ store });
+    world.network.cut();
+    const own = outcome(alice.topic(T).publish('alice’s'));
+    world.server.subject = 'bob';
+    await open(alice);
+    expect([own.code, stored()]).toEqual(['PENDING', []]);
+    expect(rows(alice)).toEqual([{ items: ['alice’s'], state: 'held' }]);
+    const bobs = outcome(alice.topic(T).publish('bob’s'));
+    await world.clock.advance(10);
+    expect([bobs.value?.offset, stored()]).toEqual([1, ['bob’s']]);
+    expect(alice.status.getSnapshot()).toMatchObject({ queuedCount: 0, subject: 'bob' });
+    world.server.subject = 'alice';
+    world.network.cut();
+    await open(alice);
+    expect([stored(), rows(alice)]).toEqual([['bob’s', 'alice’s'], []]);
+    expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(2);
+  });
+
+  it('what an earlier process left for alice is not sent when bob logs in', async () => {
+    const store = persistent();
+    const alice = await world.connected({ store });
+    world.network.isUnreachable = true;
+    world.network.cut();
+    void alice.topic(T).publish('alice’s');
+    await world.clock.advance(1);
+    const closing = alice.close();
+    await world.clock.advance(5);
+    await closing;
+    world.network.isUnreachable = false;
+    world.server.subject = 'bob';
+    const bob = world.client({ store });
+    const early = outcome(bob.topic(T).publish('bob’s'));
+    await open(bob);
+    expect([stored(), early.value?.offset]).toEqual([['bob’s'], 1]);
+    expect(rows(bob)).toEqual([{ items: ['alice’s'], state: 'held' }]);
+    const [held] = bob.outbox.getSnapshot();
+    expect(held).toMatchObject({ subject: 'alice' });
+    expect(bob.discard(held!.id)).toBe(true);
+    expect(rows(bob)).toEqual([]);
+  });
+
+  it('what was published before anybody was ever known goes to whoever logs in first', async () => {
+    const store = persistent();
+    world.network.isUnreachable = true;
+    const first = world.client({ store });
+    void first.topic(T).publish('a');
+    await world.clock.advance(10);
+    const closing = first.close();
+    await world.clock.advance(5);
+    await closing;
+    world.network.isUnreachable = false;
+    await open(world.client({ store }));
+    expect(stored()).toEqual(['a']);
+  });
+});
+
+describe('waiting for the outbox', () => {
+  it('flush() resolves when everything is acknowledged', async () => {
+    const client = world.client();
+    for (let n = 0; n < 200; n++) void client.topic(`chat/${n % 3}`).publish(n);
+    const flushed = outcome(client.flush());
+    await world.clock.advance(100);
+    expect('value' in flushed).toBe(true);
+    expect(rows(client)).toEqual([]);
+    await expect(client.flush()).resolves.toBeUndefined();
+  });
+
+  it('flush() rejects with PENDING after its time', async () => {
+    world.network.isUnreachable = true;
+    const client = world.client();
+    void client.topic(T).publish('a');
+    const flushed = outcome(client.flush({ timeoutMs: 100 }));
+    await world.clock.advance(100);
+    expect(flushed.code).toBe('PENDING');
+  });
+
+  it('close({ drainMs }) waits for it, but not longer', async () => {
+    const client = await world.connected();
+    const sent = outcome(client.topic(T).publish('a'));
+    const closing = outcome(client.close({ drainMs: 1_000 }));
+    await world.clock.advance(10);
+    expect([sent.value?.offset, 'value' in closing]).toEqual([1, true]);
+    world.server.onMessage = (message) => message.type === 'publish';
+    const other = await world.connected();
+    const mute = outcome(other.topic(T).publish('b'));
+    const slow = outcome(other.close({ drainMs: 1_000 }));
+    await world.clock.advance(999);
+    expect('value' in slow).toBe(false);
+    await world.clock.advance(10);
+    expect([mute.code, 'value' in slow]).toEqual(['CLOSED', true]);
+  });
+
+  it('after close() a publish is refused', async () => {
+    const client = await world.connected();
+    await client.close();
+    await expect(client.topic(T).publish('a')).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(client.call('m')).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(client.topic(T).read({ after: 0 })).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(client.flush()).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
