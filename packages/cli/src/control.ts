@@ -6,7 +6,7 @@
  *   curl --unix-socket data/holdfast.control -d '{"to":"/backups/monday.db"}' http://control/backup
  */
 
-import { rmSync, statSync } from 'node:fs';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import { join, relative, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -34,6 +34,8 @@ export async function listenForControl(directory: string, target: BackupTarget):
     });
   });
   await listening(server, path);
+  // Whoever may write to it may have a copy of everything.
+  chmodSync(path, 0o600);
   return {
     close: () =>
       new Promise((done) => {

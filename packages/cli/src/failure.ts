@@ -46,7 +46,7 @@ function failure(message: string, hint?: string): Explanation {
 
 function sentence(text: string): string {
   const line = text.replaceAll(/\s*\n\s*/g, ' ').trim();
-  return /[.?!)]$/.test(line) ? line : `${line}.`;
+  return /[.?!]$/.test(line) ? line : `${line}.`;
 }
 
 const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {

@@ -74,15 +74,17 @@ export function durationOption(placeholder: string, text: string): Option<number
 
 const UNITS_BYTES: Readonly<Record<string, number>> = { '': 1, kb: 1_024, mb: 1_048_576, gb: 1_073_741_824 };
 
-/** A size in bytes, written as `65536`, `64kb`, `10mb`, `1gb` (1,024 each). */
-export function bytesOption(placeholder: string, text: string): Option<number> {
+/** A size in bytes, at least `min`, written as `65536`, `64kb`, `10mb`, `1gb` (1,024 each). */
+export function bytesOption(placeholder: string, text: string, min = 0): Option<number> {
   return {
     placeholder,
     text,
     parse: (value) => {
       const match = /^(\d+)(kb|mb|gb|)$/i.exec(value);
       if (match === null) throw new Error('a size such as 65536, 64kb, 10mb or 1gb');
-      return Number(match[1]) * UNITS_BYTES[match[2]!.toLowerCase()]!;
+      const bytes = Number(match[1]) * UNITS_BYTES[match[2]!.toLowerCase()]!;
+      if (bytes < min) throw new Error(`at least ${min} bytes`);
+      return bytes;
     },
   };
 }

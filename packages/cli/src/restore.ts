@@ -1,8 +1,10 @@
 /** `holdfast restore`: makes a data folder of a backup, under new epochs. */
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { restoreBackup } from '@holdfast/store-sqlite';
 import { defineCommand, type Command } from './command.ts';
-import { EXIT_CODES } from './failure.ts';
+import { CommandFailure, EXIT_CODES } from './failure.ts';
 import { flag } from './option.ts';
 
 export const restore: Command = defineCommand({
@@ -22,6 +24,12 @@ export const restore: Command = defineCommand({
   ],
   run: async ({ values, operands }) => {
     const [from, directory] = operands as readonly [string, string];
+    if (values.replace !== true && existsSync(join(directory, 'holdfast.db'))) {
+      throw new CommandFailure(
+        `there is a store in ${directory} already`,
+        'Restore into another folder, or put that one aside with --replace.',
+      );
+    }
     const { path, replaced } = await restoreBackup({ from, directory, replace: values.replace ?? false });
     if (replaced !== undefined) console.log(`the store that was there is now ${replaced}`);
     console.log(`${path} is restored from ${from}, every topic in a new epoch`);

@@ -42,7 +42,7 @@ const OPTIONS = {
   'retain-count': countOption('N', 'keep the newest N entries of each topic (default: all)', 1),
   'retain-age': durationOption('TIME', 'keep entries this long, such as 30d (default: for ever)'),
   'retain-bytes': bytesOption('SIZE', 'keep so much payload per topic, such as 10mb (default: all)'),
-  'frame-max': bytesOption('SIZE', 'the largest frame either way (default 256kb)'),
+  'frame-max': bytesOption('SIZE', 'the largest frame either way (default 256kb)', 16_384),
   heartbeat: durationOption('TIME', 'beat when nothing else was sent for so long (default 25s)'),
   'presence-grace': durationOption('TIME', 'a member stays so long after its connection dropped (default 10s)'),
   drain: durationOption('TIME', `when stopping, give clients so long to leave (default ${DRAIN_MS / 1_000}s)`),
