@@ -1,0 +1,70 @@
+/**
+ * The plug: a socket factory that can be cut off. Pulled, it drops the socket there is, as a tunnel would, and every new one
+ * fails, until it is put back. It wraps the client's socket port and knows nothing of the protocol.
+ */
+
+import type { ClientSocket, SocketEvents, SocketFactory } from '@holdfast/client';
+import { Cell } from './cell.ts';
+
+export class Plug {
+  readonly isPulled: Cell<boolean>;
+  readonly #connect: SocketFactory;
+  /** Cuts the socket that is open or opening. */
+  #cut: (() => void) | undefined;
+
+  constructor(connect: SocketFactory, isPulled: boolean) {
+    this.#connect = connect;
+    this.isPulled = new Cell(isPulled);
+  }
+
+  readonly socket: SocketFactory = (url, protocols, events) => {
+    if (this.isPulled.getSnapshot()) return dead(events);
+    let isOver = false;
+    const end = (code: number, reason: string): void => {
+      if (!isOver) events.onClose(code, reason);
+      isOver = true;
+    };
+    const socket = this.#connect(url, protocols, {
+      onOpen: () => events.onOpen(),
+      onMessage: (frame) => events.onMessage(frame),
+      onClose: end,
+    });
+    const abandon = (): void => {
+      isOver = true;
+      socket.abandon();
+    };
+    this.#cut = () => {
+      socket.abandon();
+      end(1006, '');
+    };
+    return { send: (frame) => socket.send(frame), close: (code, reason) => socket.close(code, reason), abandon };
+  };
+
+  pull(): void {
+    if (this.isPulled.getSnapshot()) return;
+    this.isPulled.set(true);
+    this.#cut?.();
+    this.#cut = undefined;
+  }
+
+  putBack(): void {
+    this.isPulled.set(false);
+  }
+}
+
+/** A socket that never opens. */
+function dead(events: SocketEvents): ClientSocket {
+  let isOver = false;
+  // Events come after the factory returned.
+  queueMicrotask(() => {
+    if (!isOver) events.onClose(1006, '');
+    isOver = true;
+  });
+  return {
+    send: () => {},
+    close: () => {},
+    abandon: () => {
+      isOver = true;
+    },
+  };
+}
