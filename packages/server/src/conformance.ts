@@ -33,7 +33,7 @@ export type {
   TinyDiskAbility,
 } from './conformance/harness.ts';
 export { MiniSequencer } from './conformance/mini-sequencer.ts';
-export { writeUntilKilled } from './conformance/killed-writer.ts';
+export { assertNothingLost, seededRandom, writeUntilKilled } from './conformance/killed-writer.ts';
 
 /** Every case, in teaching order. Each opens its own store and closes it; they may run side by side. */
 export const storeConformance: readonly StoreCase<StoreHarness>[] = [

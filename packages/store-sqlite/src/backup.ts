@@ -46,7 +46,8 @@ export function restore(driver: Driver, { from, path, replace, epochPrefix }: Re
   const lock = takeProcessLock(driver, path);
   const part = `${path}.part-${process.pid}-${Date.now()}`;
   try {
-    if (!replace && existsSync(path)) {
+    const isThere = [path, `${path}-wal`].some((file) => existsSync(file));
+    if (!replace && isThere) {
       throw new StoreFailure('USAGE', `A store is at ${path} already.`, {
         hint: 'Restore into another directory, or say that it is to be replaced.',
       });
@@ -54,7 +55,7 @@ export function restore(driver: Driver, { from, path, replace, epochPrefix }: Re
     copyFileSync(from, part);
     beginNewEpochs(driver, part, from, epochPrefix);
     syncFile(part);
-    const aside = existsSync(path) ? putAside(driver, path) : undefined;
+    const aside = isThere ? putAside(driver, path) : undefined;
     renameSync(part, path);
     syncDirectory(dirname(path));
     return aside;
@@ -70,6 +71,7 @@ function beginNewEpochs(driver: Driver, part: string, from: string, prefix: stri
     assertStore(connection, from);
     const found = String(valueOf(connection, 'PRAGMA quick_check(1)'));
     if (found !== 'ok') throw new StoreFailure('STORE_CORRUPT', `${from} is damaged (${found}).`, { hint: 'Use another backup.' });
+    connection.exec('PRAGMA journal_mode = WAL');
     connection.prepare("UPDATE topics SET epoch = ? || '-' || id").run(prefix);
   } finally {
     connection.close();
@@ -79,9 +81,11 @@ function beginNewEpochs(driver: Driver, part: string, from: string, prefix: stri
 /** Moves the store out of the way, whole: first what its write-ahead log still holds goes into the file. */
 function putAside(driver: Driver, path: string): string {
   try {
-    const connection = driver.open(path, { readOnly: false });
-    connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    connection.close();
+    if (existsSync(path)) {
+      const connection = driver.open(path, { readOnly: false });
+      connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      connection.close();
+    }
   } catch (error) {
     // A damaged store is a reason to restore a backup; it is kept as it is.
     if (sqliteCode(error) === undefined) throw error;

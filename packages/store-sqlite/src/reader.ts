@@ -31,8 +31,8 @@ export class Reader {
       const countMax = Math.max(0, Math.floor(limits.countMax));
       const rows =
         'after' in range
-          ? taken(this.#after.iterate(topic.id, Math.max(topic.cut, range.after), countMax), limits.bytesMax)
-          : taken(this.#before.iterate(topic.id, topic.cut, range.before, countMax), limits.bytesMax).reverse();
+          ? taken(this.#after.iterate(topic.id, range.after, countMax), limits.bytesMax)
+          : taken(this.#before.iterate(topic.id, range.before, countMax), limits.bytesMax).reverse();
       return { ...headOf(topic), ...columnsOf(rows) };
     });
   }
@@ -72,7 +72,7 @@ function pageStatements(connection: Connection): [after: Statement, before: Stat
   const columns = 'offset, at, subject, producer, seq, payload';
   return [
     connection.prepare(`SELECT ${columns} FROM log WHERE topic = ? AND offset > ? ORDER BY offset LIMIT ?`),
-    connection.prepare(`SELECT ${columns} FROM log WHERE topic = ? AND offset > ? AND offset < ? ORDER BY offset DESC LIMIT ?`),
+    connection.prepare(`SELECT ${columns} FROM log WHERE topic = ? AND offset < ? ORDER BY offset DESC LIMIT ?`),
   ];
 }
 

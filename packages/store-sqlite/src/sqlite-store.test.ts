@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { chmod, cp, mkdtemp, open as openFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MiniSequencer } from '@holdfast/server/conformance';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -95,7 +95,9 @@ describe('opening', () => {
   test('goes on where the making of a file was cut short', async () => {
     const path = join(await freshDirectory(), 'holdfast.db');
     await writeFile(path, '');
+    await writeFile(`${path}.new`, 'the half of a store');
     const store = await open({ path });
+    expect(await readdir(dirname(path))).not.toContain('holdfast.db.new');
     await store.apply(new MiniSequencer().found('a').publish('a', '1').take());
     expect(query(path, 'PRAGMA auto_vacuum; PRAGMA journal_mode; PRAGMA page_size')).toBe('2\nwal\n8192');
   });
@@ -307,7 +309,41 @@ describe('space', () => {
   });
 });
 
+describe('batches that share a commit', () => {
+  test('are tried one by one when the disk refuses them together', async () => {
+    const store = await open({ directory: await freshDirectory(), fileBytesMax: 1_000_000, commitDelayMs: 300 });
+    const script = new MiniSequencer().found('a').publish('a', '"first"');
+    const first = store.apply(script.take());
+    // It is stored, and its commit is still being held up: what comes now waits, and is joined.
+    while ((await store.read('a', { after: 0 }, WIDE)) === undefined);
+    const sizes = [10, 20_000, 20_000, 2_000_000, 10];
+    const results = await Promise.allSettled(sizes.map((size) => store.apply(script.publish('a', new Uint8Array(size)).take())));
+    expect(results.map((result) => (result.status === 'rejected' ? (result.reason as { code: string }).code : 'stored'))).toEqual([
+      'stored',
+      'stored',
+      'stored',
+      'STORE_READ_ONLY',
+      'STORE_READ_ONLY',
+    ]);
+    await first;
+    expect(await store.head('a')).toMatchObject({ last: 4 });
+    expect(await store.outcomes('a', 'ann', 'phone')).toMatchObject({ seq: 4 });
+  });
+});
+
 describe('damage', () => {
+  test('a write-ahead log without its file is not taken for a new store’s', async () => {
+    const store = await open({ directory: await freshDirectory() });
+    await store.apply(new MiniSequencer().found('a').publish('a', '1').take());
+    const directory = await freshDirectory();
+    await cp(`${store.path}-wal`, join(directory, 'holdfast.db-wal'));
+    await expect(createSqliteStore({ directory })).rejects.toMatchObject({
+      code: 'STORE_CORRUPT',
+      message: expect.stringContaining('is missing'),
+    });
+    expect((await readdir(directory)).sort()).toEqual(['holdfast.db-wal', 'holdfast.db.lock']);
+  });
+
   test('found while reading is said to be damage, and the rest stays readable', async () => {
     const store = await open({ directory: await freshDirectory() });
     const script = new MiniSequencer().found('a');

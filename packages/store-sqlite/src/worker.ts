@@ -3,13 +3,13 @@
 import { dirname } from 'node:path';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { restore, writeBackup } from './backup.ts';
-import { makeDirectory } from './disk.ts';
+import { makeDirectory, syncDirectory } from './disk.ts';
 import { loadDriver, type Connection, type Driver } from './driver.ts';
 import { failureOf } from './failure.ts';
 import type { Answer, Numbered, ReaderCall, Ready, WorkerTask, WriterTask } from './messages.ts';
 import { takeProcessLock } from './process-lock.ts';
 import { Reader } from './reader.ts';
-import { establishSchema, valueOf } from './schema.ts';
+import { checkStore, makeStore, valueOf } from './schema.ts';
 import { Writer } from './writer.ts';
 import { WriterLoop } from './writer-loop.ts';
 
@@ -60,8 +60,12 @@ function serveWriter(port: MessagePort, driver: Driver, task: WriterTask): void 
   const lock = takeProcessLock(driver, task.path);
   let connection: Connection | undefined;
   try {
+    makeStore(driver, task.path);
     connection = driver.open(task.path, { readOnly: false });
-    establishSchema(connection, task.path);
+    checkStore(connection, task.path);
+    // A backup that was put here by hand is not in this mode yet, and a change of mode leaves a journal to be forgotten.
+    connection.exec('PRAGMA journal_mode = WAL');
+    syncDirectory(dirname(task.path));
     connection.exec(`
       PRAGMA synchronous = ${task.synchronous === 'full' ? 'FULL' : 'NORMAL'};
       PRAGMA fullfsync = ${task.synchronous === 'full' ? 'ON' : 'OFF'};

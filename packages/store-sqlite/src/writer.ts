@@ -5,7 +5,7 @@
  */
 
 import type { Connection, Statement } from './driver.ts';
-import { failureOf, isSyncFailure, sqliteCode, type Failure } from './failure.ts';
+import { failureOf, isSyncFailure, type Failure } from './failure.ts';
 import { NUMBERS_PER_PUBLISH, type BatchColumns } from './messages.ts';
 import { ProducerTable, type Producer } from './producer-table.ts';
 import { TopicTable, type Topic } from './topic-table.ts';
@@ -61,9 +61,7 @@ export class Writer {
     try {
       return this.transaction(() => batches.map((batch) => this.#applyOne(batch)));
     } catch (error) {
-      const mayHelp = this.#stopped === undefined && (batches.length > 1 || sqliteCode(error) === 'SQLITE_FULL');
-      if (sqliteCode(error) === 'SQLITE_FULL') this.#reuseWriteAheadLog();
-      if (!mayHelp) {
+      if (batches.length === 1 || this.#stopped !== undefined) {
         const failure = failureOf(error, this.#options.path);
         return batches.map(() => ({ failure, isCommit: true }));
       }
@@ -81,15 +79,6 @@ export class Writer {
       return this.transaction(() => this.#applyOne(batch));
     } catch (error) {
       return { failure: failureOf(error, this.#options.path), isCommit: true };
-    }
-  }
-
-  /** Moves what is in the write-ahead log into the file, where it takes less: the log's own space can be used again. */
-  #reuseWriteAheadLog(): void {
-    try {
-      this.connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
-    } catch {
-      // Not even for that is there space; the next attempt says so.
     }
   }
 

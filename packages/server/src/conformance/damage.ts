@@ -66,6 +66,28 @@ export const damageCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'a batch too large for the disk takes what is behind it with it, and nothing that is before it',
+    needs: 'tinyDisk',
+    run: async (harness) => {
+      const { store } = await abilityOf(harness.tinyDisk).open();
+      try {
+        const script = new MiniSequencer().found('a').publish('a', '"small"');
+        const batches = [
+          script.take(),
+          script.publish('a', Array<Uint8Array>(10).fill(new Uint8Array(1_000_000))).take(),
+          script.publish('a', '"behind"').take(),
+        ];
+        const results = await Promise.allSettled(batches.map((batch) => store.apply(batch)));
+        assert.deepEqual(results.map(codeOf), ['stored', 'STORE_READ_ONLY', 'STORE_READ_ONLY']);
+        assert.equal((await store.head('a'))?.last, 1);
+        await store.apply(new MiniSequencer().goOn('a', 1, 0).goOnProducer('a', 1).publish('a', '"small again"').take());
+        assert.equal((await store.head('a'))?.last, 2);
+      } finally {
+        await store.close();
+      }
+    },
+  },
+  {
     name: 'a damaged or foreign file is said to be one, with what to do',
     needs: 'damage',
     run: async (harness) => {
