@@ -24,6 +24,9 @@ export const systemClock: Clock = {
   defer: (task) => void setImmediate(task),
 };
 
+/** The machine's chance. */
+export const systemRandom: Random = () => Math.random();
+
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 /** A random name of `length` characters, 5.17 bits each: 12 make a collision among a million 1 in 10 million. */

@@ -4,12 +4,25 @@
  * becomes a plain session (PROTOCOL.md HF-2.4).
  */
 
-import { CLOSE_CODES, encodeServerMessage, errorMessage, HoldfastError, ServerSession, type ClientMessage, type EntryMessage, type Hello, type Limits, type ServerMessage } from '@holdfast/wire';
+import {
+  CLOSE_CODES,
+  closeReason,
+  encodeServerMessage,
+  errorMessage,
+  HoldfastError,
+  isHelloFrame,
+  ServerSession,
+  type ClientMessage,
+  type EntryMessage,
+  type Hello,
+  type Limits,
+  type ServerMessage,
+} from '@holdfast/wire';
 import type { Clock, Timer } from './clock.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Operations } from './operations.ts';
 import { PlainSession } from './plain-session.ts';
-import type { Credentials, Identity } from './rights.ts';
+import { isSubject, type Credentials, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import type { Socket, SocketListener } from './socket.ts';
 import type { Outlet } from './subscription.ts';
@@ -18,6 +31,11 @@ import type { Outlet } from './subscription.ts';
 const HELD_FRAMES_MAX = 64;
 /** HF-8.2. */
 const SILENT_BEATS_MAX = 3;
+/**
+ * Cursors, reads and calls stop at `queueBytesMax`; what goes on is small and is asked for by the client itself. Who asks
+ * for this many times as much without ever reading is not slow but hostile.
+ */
+const QUEUES_MAX = 8;
 
 /** What is known of a connection before its first frame. */
 export interface Arrival {
@@ -35,11 +53,18 @@ export interface ConnectionHost {
   readonly services: Services;
   readonly heartbeatMs: number;
   readonly helloTimeoutMs: number;
+  /** Why the hub is going away, once it is (HF-8.3). */
+  readonly goingAway: string | undefined;
   /** HF-3.4. */
   spreadMs(): number;
   sessionName(): string;
-  /** HF-3.5: closes an older connection of the same (subject, client), and remembers this one. */
-  fence(connection: Connection): void;
+  /** The number of a `hello` in order of arrival. */
+  helloNumber(): number;
+  /**
+   * HF-3.5: closes an older connection of the same (subject, client), and remembers this one. False if a newer one is
+   * there already.
+   */
+  fence(connection: Connection): boolean;
   closed(connection: Connection): void;
 }
 
@@ -52,13 +77,16 @@ export class Connection implements Outlet, SocketListener {
   readonly #machine: ServerSession;
   #identity: Identity | undefined;
   #client = '';
+  #helloNumber = 0;
   #operations: Operations | undefined;
   #plain: PlainSession | undefined;
   #held: ClientMessage[] = [];
   #timer: Timer | undefined;
+  #beatDueAt = 0;
   #heardAt: number;
-  #hasSent = false;
+  #sentAt: number;
   #isClosed = false;
+  #onReady: (() => void)[] = [];
 
   constructor(host: ConnectionHost, socket: Socket, arrival: Arrival) {
     this.#host = host;
@@ -66,13 +94,13 @@ export class Connection implements Outlet, SocketListener {
     this.#arrival = arrival;
     this.endpoint = arrival.endpoint;
     this.session = host.sessionName();
-    this.#machine = new ServerSession({ limits: this.#limits, topicOf: (number) => host.services.topicOf(number) });
-    this.#heardAt = this.#clock.now();
+    this.#machine = new ServerSession({ limits: this.#limits, topicOf: (number) => this.#operations?.topicOf(number) });
+    this.#heardAt = this.#sentAt = this.#clock.now();
     this.#timer = this.#clock.setTimeout(() => this.#helloTimeout(), host.helloTimeoutMs);
     socket.listen(this);
   }
 
-  /** `undefined` before the welcome. */
+  /** Who it is; `undefined` before the credentials were examined. */
   get identity(): Identity | undefined {
     return this.#identity;
   }
@@ -81,14 +109,25 @@ export class Connection implements Outlet, SocketListener {
     return this.#client;
   }
 
+  /** The number of its `hello`. */
+  get helloNumber(): number {
+    return this.#helloNumber;
+  }
+
   /** Whether cursors may hand over more (HF-7.2). */
   get isReady(): boolean {
     return !this.#isClosed && this.#socket.bufferedBytes < this.#limits.queueBytesMax;
   }
 
+  /** Resolves when more may be handed over, or when the connection is gone. */
+  async whenReady(): Promise<void> {
+    while (!this.#isClosed && !this.isReady) await new Promise<void>((resolve) => this.#onReady.push(resolve));
+  }
+
   send(frame: string | Uint8Array): void {
     if (this.#isClosed) return;
-    this.#hasSent = true;
+    if (this.#socket.bufferedBytes > this.#limits.queueBytesMax * QUEUES_MAX) return this.close(CLOSE_CODES.OVERLOADED.code, 'OVERLOADED');
+    this.#sentAt = this.#clock.now();
     this.#socket.send(frame);
   }
 
@@ -97,9 +136,9 @@ export class Connection implements Outlet, SocketListener {
   }
 
   /** Explains, then closes. */
-  end(error: HoldfastError, close: { readonly code: number; readonly reason?: string }): void {
+  end(error: HoldfastError, close: { readonly code: number }): void {
     this.sendMessage(errorMessage(error));
-    this.close(close.code, close.reason ?? error.code);
+    this.close(close.code, error.code);
   }
 
   /** HF-8.3. A plain client is not bothered with it. */
@@ -107,38 +146,48 @@ export class Connection implements Outlet, SocketListener {
     if (this.#operations !== undefined) this.sendMessage({ type: 'goaway', reason, spreadMs: this.#host.spreadMs() });
   }
 
+  /** `reason` is cut to what a close frame can hold. */
   close(code: number, reason: string): void {
     if (this.#isClosed) return;
-    this.#socket.close(code, reason);
+    this.#socket.close(code, closeReason(reason));
     this.#release();
   }
 
   /** HF-5.10: asks the rights of every subscription again. */
   async recheck(): Promise<void> {
     await this.#operations?.recheck();
+    await this.#plain?.recheck();
+  }
+
+  /**
+   * Examines a token in the light of the upgrade request, and keeps the first identity that it gives. Rejects with
+   * `UNAUTHENTICATED`, or with what the hook threw.
+   */
+  async authenticate(token: string | undefined): Promise<Identity> {
+    const { address, headers } = this.#arrival;
+    const identity = (await this.endpoint.authenticate({ token, client: this.#client, address, headers })) as Partial<Identity> | undefined;
+    if (!isSubject(identity?.subject)) throw new TypeError('authenticate must give an identity with a subject of 1 to 256 characters');
+    const known = identity as Identity;
+    this.#identity ??= known;
+    return known;
   }
 
   onFrame(frame: string | Uint8Array): void {
     if (this.#isClosed) return;
     this.#heardAt = this.#clock.now();
-    if (this.#plain !== undefined) return this.#plain.receive(frame);
-    if (this.#machine.phase === 'greeting' && !this.#arrival.isProtocol && this.endpoint.plain !== undefined && !isHello(frame)) return this.#becomePlain(frame);
-    const received = this.#machine.receive(frame);
-    if (received.kind === 'violation') {
-      this.sendMessage(received.error);
-      if (received.close !== undefined) this.close(received.close.code, received.close.reason);
-      return;
+    try {
+      this.#take(frame);
+    } catch (error) {
+      // A fault of this program. It ends the connection on which it shows, not the process, and not so that it comes back at once.
+      this.end(this.#host.services.refusalOf(error), CLOSE_CODES.OVERLOADED);
     }
-    if (received.kind === 'ignored') return;
-    const { message } = received;
-    if (message.type === 'hello') void this.#welcome(message);
-    else if (this.#operations === undefined) this.#hold(message);
-    else this.#operations.carryOut(message);
   }
 
   onDrain(): void {
+    if (this.#isClosed) return;
     this.#operations?.resume();
     this.#plain?.resume();
+    this.#wakeReady();
   }
 
   onClose(): void {
@@ -153,81 +202,117 @@ export class Connection implements Outlet, SocketListener {
     return this.#host.services.limits;
   }
 
-  async #welcome(hello: Hello): Promise<void> {
-    try {
-      this.#client = hello.client;
-      this.#identity = await this.authenticate(hello.token);
-    } catch (error) {
-      return this.#refuseIdentity(error);
+  #take(frame: string | Uint8Array): void {
+    if (this.#plain !== undefined) return this.#plain.receive(frame);
+    const mayBePlain = this.#machine.phase === 'greeting' && !this.#arrival.isProtocol && this.endpoint.plain !== undefined;
+    if (mayBePlain && !isHelloFrame(frame)) return this.#becomePlain(frame);
+    const received = this.#machine.receive(frame);
+    if (received.kind === 'ignored') return;
+    if (received.kind === 'violation') {
+      this.sendMessage(received.error);
+      if (received.close !== undefined) this.close(received.close.code, received.close.reason);
+      return;
     }
-    if (this.#isClosed) return;
-    this.#host.fence(this);
-    const { heartbeatMs } = this.#host;
-    this.sendMessage({ type: 'welcome', session: this.session, subject: this.#identity.subject, heartbeatMs, spreadMs: this.#host.spreadMs(), time: this.#clock.now(), limits: this.#limits });
+    const { message } = received;
+    if (message.type === 'hello') void this.#greet(message);
+    else if (this.#operations === undefined) this.#hold(message);
+    else this.#operations.carryOut(message);
+  }
+
+  async #greet(hello: Hello): Promise<void> {
+    this.#client = hello.client;
+    this.#helloNumber = this.#host.helloNumber();
+    try {
+      const identity = await this.authenticate(hello.token);
+      if (!this.#isClosed) this.#welcome(hello, identity);
+    } catch (error) {
+      this.#refuseIdentity(error);
+    }
+  }
+
+  #welcome({ subscribe = [] }: Hello, identity: Identity): void {
+    if (!this.#host.fence(this)) return this.close(CLOSE_CODES.FENCED.code, 'FENCED');
+    const { services, heartbeatMs, goingAway } = this.#host;
+    const { session } = this;
+    const { subject } = identity;
+    const limits = this.#limits;
+    this.sendMessage({ type: 'welcome', session, subject, heartbeatMs, spreadMs: this.#host.spreadMs(), time: this.#clock.now(), limits });
     this.#machine.welcomed();
-    this.#beginHeartbeat();
-    const operations = (this.#operations = new Operations(this.#host.services, this));
-    for (const request of hello.subscribe ?? []) operations.carryOut({ type: 'subscribe', ...request });
+    this.#scheduleBeat();
+    const operations = (this.#operations = new Operations(services, this, identity));
+    if (goingAway !== undefined) this.goaway(goingAway);
+    operations.begin(subscribe);
     for (const message of this.#held.splice(0)) operations.carryOut(message);
   }
 
-  /** Examines a token in the light of the upgrade request. Rejects with `UNAUTHENTICATED`, or with what the hook threw. */
-  async authenticate(token: string | undefined): Promise<Identity> {
-    const { address, headers } = this.#arrival;
-    return this.endpoint.authenticate({ token, client: this.#client, address, headers });
-  }
-
   #refuseIdentity(error: unknown): void {
-    if (error instanceof HoldfastError && error.code === 'UNAUTHENTICATED') return this.end(error, CLOSE_CODES.UNAUTHENTICATED);
-    if (error instanceof HoldfastError && !error.retryable) return this.end(error, CLOSE_CODES.REFUSED);
-    this.end(this.#host.services.refusalOf(error), CLOSE_CODES.OVERLOADED);
+    const refusal = this.#host.services.refusalOf(error);
+    if (refusal.code === 'UNAUTHENTICATED') return this.end(refusal, CLOSE_CODES.UNAUTHENTICATED);
+    this.end(refusal, refusal.retryable ? CLOSE_CODES.OVERLOADED : CLOSE_CODES.REFUSED);
   }
 
   #hold(message: ClientMessage): void {
-    if (this.#held.length >= HELD_FRAMES_MAX) return this.end(new HoldfastError('TOO_MANY_IN_FLIGHT', 'too many frames before "welcome"'), CLOSE_CODES.OVERLOADED);
-    this.#held.push(message);
+    if (this.#held.length < HELD_FRAMES_MAX) return void this.#held.push(message);
+    this.end(new HoldfastError('TOO_MANY_IN_FLIGHT', 'too many frames before "welcome"'), CLOSE_CODES.OVERLOADED);
   }
 
   #becomePlain(frame: string | Uint8Array): void {
-    this.#beginHeartbeat();
+    this.#stopTimer();
     this.#client = `plain-${this.session}`;
     this.#plain = new PlainSession(this.#host.services, this, this.endpoint.plain!);
     this.#plain.receive(frame);
   }
 
   #helloTimeout(): void {
-    if (this.endpoint.plain !== undefined && !this.#arrival.isProtocol) return this.#beginHeartbeat();
-    this.end(new HoldfastError('HELLO_TIMEOUT'), CLOSE_CODES.HELLO_TIMEOUT);
+    this.#timer = undefined;
+    // A client that could be a plain one may keep silent for as long as it likes.
+    if (this.#machine.phase === 'greeting' && this.endpoint.plain !== undefined && !this.#arrival.isProtocol) return;
+    if (this.#machine.phase === 'greeting') return this.end(new HoldfastError('HELLO_TIMEOUT'), CLOSE_CODES.HELLO_TIMEOUT);
+    // The hello came, and the answer did not: whoever examines credentials is too slow, and must not be asked faster.
+    this.end(new HoldfastError('OVERLOADED', 'the credentials could not be examined in time'), CLOSE_CODES.OVERLOADED);
   }
 
-  #beginHeartbeat(): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-    this.#timer = this.#isClosed ? undefined : this.#clock.setTimeout(() => this.#beat(), this.#host.heartbeatMs);
+  /** HF-8.1: a `ping` when nothing was sent for `heartbeatMs`, and never later. */
+  #scheduleBeat(): void {
+    this.#stopTimer();
+    if (this.#isClosed) return;
+    const { heartbeatMs } = this.#host;
+    const now = this.#clock.now();
+    const delayMs = Math.min(heartbeatMs, Math.max(1, this.#sentAt + heartbeatMs - now));
+    this.#beatDueAt = now + delayMs;
+    this.#timer = this.#clock.setTimeout(() => this.#beat(), delayMs);
   }
 
   #beat(): void {
-    const isProtocol = this.#operations !== undefined;
-    const silenceMs = this.#clock.now() - this.#heardAt;
-    // A plain client has nothing that it must answer, so its silence means nothing.
-    if (isProtocol && silenceMs > SILENT_BEATS_MAX * this.#host.heartbeatMs) return this.end(new HoldfastError('HEARTBEAT_LOST'), CLOSE_CODES.HEARTBEAT_LOST);
-    if (isProtocol && !this.#hasSent) this.sendMessage({ type: 'ping' });
-    this.#hasSent = false;
-    this.#beginHeartbeat();
+    this.#timer = undefined;
+    const { heartbeatMs } = this.#host;
+    const now = this.#clock.now();
+    // A beat that is late by a whole beat tells of this process (it was suspended, or its clock set), not of the client.
+    if (now - this.#beatDueAt > heartbeatMs) this.#heardAt = now;
+    if (now - this.#heardAt >= SILENT_BEATS_MAX * heartbeatMs)
+      return this.end(new HoldfastError('HEARTBEAT_LOST'), CLOSE_CODES.HEARTBEAT_LOST);
+    if (now - this.#sentAt >= heartbeatMs || now < this.#sentAt) this.sendMessage({ type: 'ping' });
+    this.#scheduleBeat();
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #wakeReady(): void {
+    for (const resolve of this.#onReady.splice(0)) resolve();
   }
 
   #release(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#machine.close();
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#operations?.close();
     this.#plain?.ended();
     this.#held = [];
+    this.#wakeReady();
     this.#host.closed(this);
   }
-}
-
-/** Whether a first frame is meant for the protocol. */
-function isHello(frame: string | Uint8Array): boolean {
-  return typeof frame === 'string' && /^\s*\{/.test(frame) && /"type"\s*:\s*"hello"/.test(frame.slice(0, 4_096));
 }

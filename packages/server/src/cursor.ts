@@ -7,14 +7,14 @@
  */
 
 import { HoldfastError, type GapReason, type Position } from '@holdfast/wire';
-import type { Clock } from './clock.ts';
+import type { Clock, Timer } from './clock.ts';
 import { FramedEntry } from './framed-entry.ts';
 import type { Grant, Identity } from './rights.ts';
 import type { PageLimits, Register, TopicStore } from './store.ts';
 import type { TopicLog } from './topic-log.ts';
 import type { Turnstile } from './turnstile.ts';
 
-/** How long after a failed read the store is asked again, ms. */
+/** How long after a failed reading or asking it is tried again, ms. */
 const RETRY_DELAY_MS = 500;
 
 /** Where a cursor sends what it reads, in order. */
@@ -27,8 +27,8 @@ export interface CursorSink {
   register(register: Register): void;
   /** The right to read ended; nothing comes until `recheck` finds a new one. */
   paused(error: HoldfastError): void;
-  /** The cursor has just reached the head. */
-  live(): void;
+  /** The cursor has nothing to do now. */
+  rested(): void;
 }
 
 export interface CursorOptions {
@@ -39,7 +39,7 @@ export interface CursorOptions {
   readonly clock: Clock;
   readonly reads: Turnstile;
   readonly page: PageLimits;
-  readonly viewer: Identity;
+  readonly viewer: () => Identity;
   readonly sink: CursorSink;
   /** The place to begin after. */
   readonly start: Position;
@@ -48,6 +48,8 @@ export interface CursorOptions {
   readonly grant: Grant;
   /** Asks for the right again; rejects with `FORBIDDEN`. Asked for every page. */
   readonly ask: () => Promise<Grant>;
+  /** Anything thrown, as a refusal; what is none is reported. */
+  readonly refusalOf: (error: unknown) => HoldfastError;
 }
 
 /** Where a subscription without a position begins (HF-5.1): at the head, or `last` entries before it, with all registers. */
@@ -55,38 +57,63 @@ export function startOf({ first }: TopicLog, head: Position, last: number | unde
   return last === undefined ? head : { ...head, offset: Math.max(first - 1, head.offset - last), revision: 0 };
 }
 
+type Step = 'ask' | 'registers' | 'entries';
+
 export class Cursor {
   readonly #options: CursorOptions;
-  #position: Position;
+  #epoch: string;
+  #offset: number;
+  #revision: number;
   #creditUpTo: number;
   #grant: Grant;
-  #isPumping = false;
+  /** `due`: nothing is handed over until the right was asked for again. */
+  #right: 'granted' | 'due' | 'refused' = 'granted';
+  /** Whether the sink was told that the right ended. */
   #isPaused = false;
+  /** Goes up with every asking: only the answer to the latest counts. */
+  #asked = 0;
+  #rechecking = 0;
+  #isPumping = false;
   #isClosed = false;
-  #onReload: (() => void) | undefined;
+  /** How often the topic had something to announce, and the count at which the registers could not be had without more. */
+  #news = 0;
+  #stuckAt = -1;
+  #retry: Timer | undefined;
 
   constructor(options: CursorOptions) {
     this.#options = options;
-    this.#position = options.start;
+    this.#epoch = options.start.epoch;
+    this.#offset = options.start.offset;
+    this.#revision = options.start.revision;
     this.#grant = options.grant;
     this.#creditUpTo = options.start.offset + (options.credit ?? Infinity);
   }
 
   /** What was sent last. */
   get position(): Position {
-    return this.#position;
+    return { epoch: this.#epoch, offset: this.#offset, revision: this.#revision };
   }
 
-  /** At the committed head, with nothing more to read. */
+  /** At the committed head, with nothing more to read, and allowed to be there. */
   get isLive(): boolean {
     const { log } = this.#options;
-    const { epoch, offset, revision } = this.#position;
-    return !this.#isPumping && !this.#isPaused && epoch === log.epoch && offset === log.committed && revision === log.committedRevision;
+    const isAtHead = this.#epoch === log.epoch && this.#offset === log.committed && this.#revision === log.committedRevision;
+    return isAtHead && log.founding === undefined && !this.#isPumping && this.checkRight();
+  }
+
+  /** Whether the right stands at this moment (HF-5.10); an end of it pauses. */
+  checkRight(): boolean {
+    if (this.#isClosed || this.#right !== 'granted') return false;
+    const { clock, log } = this.#options;
+    const { untilMs } = this.#grant;
+    if (untilMs === undefined || clock.now() < untilMs) return true;
+    this.#refuse(new HoldfastError('FORBIDDEN', `the right to read "${log.topic}" has ended`));
+    return false;
   }
 
   close(): void {
     this.#isClosed = true;
-    this.onReload();
+    this.#forgetRetry();
   }
 
   /** HF-7.1: cumulative. */
@@ -95,103 +122,139 @@ export class Cursor {
     this.pump();
   }
 
-  /** A commit of the topic. A live cursor takes it as it is; one that is behind finds it in the store. */
+  /** A commit of the topic. A cursor at the head takes it as it is; one that is behind finds it in the store. */
   onCommit(entries: readonly FramedEntry[], registers: readonly Register[]): void {
-    if (this.#isPumping) return;
-    const { offset, revision } = this.#position;
-    const follows = this.#position.epoch === this.#options.log.epoch && (entries.length === 0 || entries[0]!.entry.offset === offset + 1) && (registers.length === 0 || registers[0]!.revision === revision + 1);
-    if (follows && this.#mayFlush()) {
+    this.#news += 1;
+    if (this.#isPumping || this.#isClosed) return;
+    if (this.#isNext(entries, registers) && this.#mayDeliver()) {
+      this.#isPumping = true;
       this.#send(entries);
-      if (this.#options.sink.isReady) this.#sendRegisters(registers);
+      this.#sendRegisters(registers);
+      this.#isPumping = false;
     }
     this.pump();
   }
 
   /** The topic's log was read again: its head or epoch may be another. */
   onReload(): void {
-    const resume = this.#onReload;
-    this.#onReload = undefined;
-    resume?.();
+    this.#news += 1;
+    this.#forgetRetry();
     this.pump();
   }
 
   /** Reads on, if there is something to read and nothing forbids it. Call it whenever one of the two may have changed. */
   pump(): void {
-    if (this.#isPumping || this.#isClosed || this.isLive) return;
+    if (this.#isPumping || this.#isClosed || this.#retry !== undefined) return;
     this.#isPumping = true;
-    void this.#run();
+    const step = this.#nextStep();
+    if (step !== undefined) return void this.#run(step);
+    this.#isPumping = false;
+    this.#options.sink.rested();
   }
 
-  /** Asks for the right again, after new credentials or a revocation. */
+  /** Asks for the right again, after new credentials or a revocation. Nothing more is handed over until the answer. */
   async recheck(): Promise<void> {
-    if (!(await this.#renewGrant())) return;
-    this.#isPaused = false;
+    if (this.#isClosed) return;
+    this.#right = 'due';
+    this.#rechecking += 1;
+    try {
+      await this.#ask();
+      this.#forgetRetry();
+    } catch (error) {
+      this.#tryLater(error);
+    }
+    this.#rechecking -= 1;
     this.pump();
   }
 
-  async #run(): Promise<void> {
-    const { log, sink, clock } = this.#options;
+  async #run(first: Step): Promise<void> {
     try {
-      // A log that is being founded is announced by its first commit.
-      while (this.#mayFlush() && log.isFounded) {
-        this.#leap();
-        const { offset, revision } = this.#position;
-        if (revision < log.committedRevision) await this.#readRegisters();
-        else if (offset < log.committed && offset < this.#creditUpTo) await this.#readPage();
-        else break;
+      for (let step: Step | undefined = first; step !== undefined; step = this.#nextStep()) {
+        if (step === 'ask') await this.#ask();
+        else if (step === 'registers') await this.#readRegisters();
+        else await this.#readPage();
       }
     } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      clock.setTimeout(() => this.pump(), RETRY_DELAY_MS);
+      this.#tryLater(error);
     }
     // In the same turn as the comparison with the head: the commit that comes next finds this cursor live.
     this.#isPumping = false;
-    if (this.isLive && this.#mayFlush()) sink.live();
+    if (!this.#isClosed) this.#options.sink.rested();
+  }
+
+  /** What is to be done now; `undefined`: nothing, or nothing may be. Says first what cannot be had. */
+  #nextStep(): Step | undefined {
+    const { log } = this.#options;
+    if (this.#isClosed) return undefined;
+    if (this.#right === 'due') return this.#rechecking > 0 ? undefined : 'ask';
+    if (!this.#mayDeliver()) return undefined;
+    this.#leap();
+    if (this.#revision < log.committedRevision && this.#stuckAt !== this.#news) return 'registers';
+    return this.#offset < log.committed && this.#offset < this.#creditUpTo ? 'entries' : undefined;
   }
 
   async #readRegisters(): Promise<void> {
     const { log, store, reads } = this.#options;
-    const { epoch, revision } = this.#position;
-    const registers = await reads.run(() => store.registers(log.topic, revision));
-    if (epoch === log.epoch && this.#mayFlush()) this.#sendRegisters(registers);
-    else await this.#reloaded();
+    const epoch = this.#epoch;
+    const news = this.#news;
+    const registers = await reads.run(() => store.registers(log.topic, this.#revision));
+    if (epoch !== log.epoch || !this.#mayDeliver()) return;
+    if (registers.length === 0) throw notSettled(log);
+    // What the store has beyond the head known here is not announced yet, and hides what it replaced: its commit brings it.
+    const announced = registers.filter(({ revision }) => revision <= log.committedRevision);
+    if (announced.length === 0) this.#stuckAt = news;
+    this.#sendRegisters(announced);
   }
 
   async #readPage(): Promise<void> {
     const { log, store, reads, page: limits, number } = this.#options;
-    const { epoch, offset } = this.#position;
-    if (!(await this.#renewGrant())) return;
+    const epoch = this.#epoch;
+    const offset = this.#offset;
+    await this.#ask();
+    if (this.#right !== 'granted' || this.#isBelowFloor(offset + 1)) return;
     const page = await reads.run(() => store.read(log.topic, { after: offset }, limits));
-    if (!this.#mayFlush()) return;
-    if (page === undefined || page.epoch !== epoch || epoch !== log.epoch) return this.#reloaded();
-    if (page.first > offset + 1) this.#gap('retention', { ...this.#position, offset: page.first - 1 });
+    // The right may be another one by now, and the log too: the next step sees to it.
+    if (epoch !== log.epoch || !this.#mayDeliver() || this.#isBelowFloor(offset + 1)) return;
+    if (page?.epoch !== epoch) throw notSettled(log);
+    if (page.first > offset + 1) this.#gap('retention', { ...this.position, offset: Math.min(page.first - 1, log.committed) });
+    else if (page.entries.length === 0) throw notSettled(log);
     // What the store has beyond the head known here is not announced yet.
-    this.#send(page.entries.filter((entry) => entry.offset <= log.committed).map((entry) => new FramedEntry(log.topic, number, entry)));
+    const entries = page.entries.filter((entry) => entry.offset <= log.committed);
+    this.#send(entries.map((entry) => new FramedEntry(log.topic, number, entry)));
   }
 
-  /** The store and the log disagree while a topic begins anew: resolves when the log was read again. */
-  #reloaded(): Promise<void> {
-    if (this.#position.epoch !== this.#options.log.epoch || this.#isClosed) return Promise.resolve();
-    return new Promise((resolve) => (this.#onReload = resolve));
+  /** Whether a commit follows this place. */
+  #isNext(entries: readonly FramedEntry[], registers: readonly Register[]): boolean {
+    if (this.#epoch !== this.#options.log.epoch) return false;
+    const next = this.#offset + 1;
+    const isNextEntry = entries.length === 0 || (entries[0]!.entry.offset === next && !this.#isBelowFloor(next));
+    return isNextEntry && (registers.length === 0 || registers[0]!.revision === this.#revision + 1);
+  }
+
+  #isBelowFloor(offset: number): boolean {
+    return offset < (this.#grant.floor ?? 1);
   }
 
   /** Says what cannot be had before the next entry (HF-5.7). */
   #leap(): void {
-    const { epoch, first, committed, committedRevision } = this.#options.log;
-    const { offset, revision } = this.#position;
-    const beginning = { epoch, offset: first - 1, revision: 0 };
-    if (epoch !== this.#position.epoch) this.#gap('epoch', beginning);
-    else if (offset > committed || revision > committedRevision) this.#gap('ahead', beginning);
-    else if (offset < first - 1) this.#gap('retention', { ...beginning, revision });
-    const floor = this.#grant.floor ?? 1;
-    if (this.#position.offset < floor - 1 && this.#position.offset < committed) this.#gap('floor', { ...this.#position, offset: Math.min(floor - 1, committed) });
+    const { epoch, committed, committedRevision } = this.#options.log;
+    const cut = Math.min(this.#options.log.first - 1, committed);
+    const beginning = { epoch, offset: cut, revision: 0 };
+    if (epoch !== this.#epoch) this.#gap('epoch', beginning);
+    else if (this.#offset > committed || this.#revision > committedRevision) this.#gap('ahead', beginning);
+    else if (this.#offset < cut) this.#gap('retention', { ...beginning, revision: this.#revision });
+    const floored = Math.min((this.#grant.floor ?? 1) - 1, committed);
+    if (this.#offset < floored) this.#gap('floor', { ...this.position, offset: floored });
   }
 
   #gap(reason: GapReason, after: Position): void {
-    const before = this.#position;
+    const before = this.position;
     const window = this.#options.credit ?? Infinity;
-    this.#position = after;
-    this.#creditUpTo = after.epoch === before.epoch && after.offset >= before.offset ? Math.max(this.#creditUpTo, after.offset + window) : after.offset + window;
+    const isForward = after.epoch === before.epoch && after.offset >= before.offset;
+    this.#epoch = after.epoch;
+    this.#offset = after.offset;
+    this.#revision = after.revision;
+    this.#creditUpTo = isForward ? Math.max(this.#creditUpTo, after.offset + window) : after.offset + window;
     this.#options.sink.gap(reason, before, after);
   }
 
@@ -201,51 +264,76 @@ export class Cursor {
     let hiddenFrom: number | undefined;
     for (const framed of entries) {
       const { offset } = framed.entry;
-      if (offset <= this.#position.offset) continue;
-      if (offset > this.#creditUpTo || !sink.isReady) break;
-      const isHidden = log.kind.isVisible?.(framed.entry, viewer) === false;
-      if (isHidden) hiddenFrom ??= offset;
-      else {
-        if (hiddenFrom !== undefined) sink.skip(hiddenFrom, offset - 1);
-        hiddenFrom = undefined;
-        sink.entry(framed);
+      if (offset <= this.#offset) continue;
+      if (offset > this.#creditUpTo || !sink.isReady || this.#isClosed) break;
+      this.#offset = offset;
+      if (log.kind.isVisible?.(framed.entry, viewer()) === false) {
+        hiddenFrom ??= offset;
+        continue;
       }
-      this.#position = { ...this.#position, offset };
+      if (hiddenFrom !== undefined) sink.skip(hiddenFrom, offset - 1);
+      hiddenFrom = undefined;
+      sink.entry(framed);
     }
-    if (hiddenFrom !== undefined) sink.skip(hiddenFrom, this.#position.offset);
+    if (hiddenFrom !== undefined && !this.#isClosed) sink.skip(hiddenFrom, this.#offset);
   }
 
   #sendRegisters(registers: readonly Register[]): void {
+    const { sink } = this.#options;
     for (const register of registers) {
-      if (register.revision <= this.#position.revision) continue;
-      this.#options.sink.register(register);
-      this.#position = { ...this.#position, revision: register.revision };
+      if (register.revision <= this.#revision) continue;
+      if (!sink.isReady || this.#isClosed) return;
+      this.#revision = register.revision;
+      sink.register(register);
     }
   }
 
-  /** HF-5.10: asked at every flush; an end of the right pauses. */
-  #mayFlush(): boolean {
-    if (this.#isClosed || this.#isPaused || !this.#options.sink.isReady) return false;
-    const { untilMs } = this.#grant;
-    if (untilMs === undefined || this.#options.clock.now() < untilMs) return true;
-    this.#pause(new HoldfastError('FORBIDDEN', `the right to read "${this.#options.log.topic}" has ended`));
-    return false;
+  #mayDeliver(): boolean {
+    return this.checkRight() && this.#options.sink.isReady && this.#options.log.founding === undefined;
   }
 
-  async #renewGrant(): Promise<boolean> {
+  /** Sets `#right` to the answer, unless a later asking has overtaken this one. Rejects with what can be tried again. */
+  async #ask(): Promise<void> {
+    const asked = ++this.#asked;
+    let grant: Grant;
     try {
-      this.#grant = await this.#options.ask();
-      return !this.#isClosed;
+      grant = await this.#options.ask();
     } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      this.#pause(error);
-      return false;
+      if (asked !== this.#asked || this.#isClosed) return;
+      const refusal = this.#options.refusalOf(error);
+      if (!refusal.retryable) return this.#refuse(refusal);
+      this.#right = 'due';
+      throw refusal;
     }
+    if (asked !== this.#asked || this.#isClosed) return;
+    this.#grant = grant;
+    this.#right = 'granted';
+    this.#isPaused = false;
   }
 
-  #pause(error: HoldfastError): void {
-    if (this.#isPaused || this.#isClosed) return;
+  #refuse(error: HoldfastError): void {
+    this.#right = 'refused';
+    if (this.#isPaused) return;
     this.#isPaused = true;
     this.#options.sink.paused(error);
   }
+
+  #tryLater(error: unknown): void {
+    this.#options.refusalOf(error);
+    if (this.#isClosed || this.#retry !== undefined) return;
+    this.#retry = this.#options.clock.setTimeout(() => {
+      this.#retry = undefined;
+      this.pump();
+    }, RETRY_DELAY_MS);
+  }
+
+  #forgetRetry(): void {
+    if (this.#retry !== undefined) this.#options.clock.clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+}
+
+/** The store and the log disagree: while a topic begins anew, or a commit is durable and not yet announced. It passes. */
+function notSettled(log: TopicLog): HoldfastError {
+  return new HoldfastError('STORE_UNAVAILABLE', `the log of "${log.topic}" is being read again`);
 }

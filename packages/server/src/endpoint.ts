@@ -3,6 +3,7 @@
 import { HoldfastError, type Json } from '@holdfast/wire';
 import type { PlainHandler } from './plain.ts';
 import { anonymous, grantOf, type Authenticate, type Authorize, type Grant, type Identity, type Question } from './rights.ts';
+import { isThenable } from './thenable.ts';
 import { parseTopicPattern } from './topic-pattern.ts';
 
 /** Who calls a method, from where. */
@@ -46,10 +47,10 @@ export class Endpoint {
     return this.#hasTopic(topic);
   }
 
-  /** A grant, at once or later. Throws or rejects with `FORBIDDEN`, or with what the hook threw. */
+  /** A grant, at once if the hook answers at once. Throws or rejects with `FORBIDDEN`, or with what the hook threw. */
   ask(question: Question): Grant | Promise<Grant> {
-    const answer = this.#authorize(question);
-    return answer instanceof Promise ? answer.then((later) => grantOf(later, question)) : grantOf(answer, question);
+    const answer: unknown = this.#authorize(question);
+    return isThenable(answer) ? Promise.resolve(answer).then((later) => grantOf(later, question)) : grantOf(answer, question);
   }
 
   /** Throws `UNKNOWN_METHOD`. */

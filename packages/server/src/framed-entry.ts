@@ -18,6 +18,9 @@ export class FramedEntry {
   get frame(): string | Uint8Array {
     if (this.#frame !== undefined) return this.#frame;
     const { payload } = this.entry;
-    return (this.#frame = typeof payload === 'string' ? encodeEntryText(this.#topic, this.entry, payload) : encodeEntryBinary(this.#number, this.entry, payload));
+    return (this.#frame =
+      typeof payload === 'string'
+        ? encodeEntryText(this.#topic, this.entry, payload)
+        : encodeEntryBinary(this.#number, this.entry, payload));
   }
 }

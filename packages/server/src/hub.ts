@@ -3,11 +3,13 @@
  * are the clock and chance, so that a simulator drives this very code.
  */
 
-import { CLOSE_CODES, DEFAULT_LIMITS, HoldfastError, isTopicName, type Data, type Limits } from '@holdfast/wire';
-import { randomName, systemClock, type Clock, type Random, type Timer } from './clock.ts';
+import { CLOSE_CODES, HoldfastError, isTopicName, limitsWith, type Data, type Limits } from '@holdfast/wire';
+import { randomName, systemClock, systemRandom, type Clock, type Random, type Timer } from './clock.ts';
 import { Connection, type Arrival, type ConnectionHost } from './connection.ts';
+import { guardedKind } from './guarded-kind.ts';
 import { Intake, type BeforePublish } from './intake.ts';
 import { log, type Kind } from './kind.ts';
+import { isSubject } from './rights.ts';
 import { Sequencer } from './sequencer.ts';
 import type { OpenTopic, Services } from './services.ts';
 import type { Socket } from './socket.ts';
@@ -62,8 +64,6 @@ export interface CloseOptions {
 /** Pages of replay read at a time on a node (HF-5.12), and their bounds. */
 const PAGES_MAX = 16;
 const PAGE = { countMax: 256, bytesMax: 262_144 };
-/** Publishes decided and not yet committed before `OVERLOADED`: two seconds' worth of a fast disk. */
-const PENDING_MAX = 100_000;
 /** After this time without use a topic's state is dropped from memory, ms. */
 const IDLE_MS = 600_000;
 /** Topics whose retention is examined in one step. */
@@ -72,6 +72,8 @@ const EXPIRE_INTERVAL_MS = 3_600_000;
 /** HF-3.4: a node takes about a thousand returning clients a second, and a lone one need not wait long. */
 const SPREAD_MIN_MS = 100;
 const SPREAD_MAX_MS = 30_000;
+/** How long `close` waits for hooks and commits before it lets go of what is unanswered, ms. */
+const CLOSE_TIMEOUT_MS = 10_000;
 
 interface CompiledRule extends TopicRule {
   readonly matcher: TopicPattern;
@@ -91,17 +93,19 @@ export class Hub implements ConnectionHost {
   readonly #connections = new Set<Connection>();
   readonly #sessions = new Map<string, Connection>();
   readonly #topics = new Map<string, Topic>();
-  readonly #numbers = new Map<number, Topic>();
   readonly #speaker: Speaker;
   #nextNumber = 1;
+  #nextHello = 1;
   #sweptTopic: string | undefined;
   #expiredAt: number;
   #timer: Timer | undefined;
-  #isClosed = false;
+  #goingAway: string | undefined;
+  #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: HubOptions) {
-    const { store, topics = [{ pattern: '*' }], heartbeatMs = 25_000, helloTimeoutMs = 10_000, presenceGraceMs = 10_000, maintainIntervalMs = 1_000, clock = systemClock, random = Math.random } = options;
+    const { store, topics = [{ pattern: '*' }], clock = systemClock, random = systemRandom } = options;
+    const { heartbeatMs = 25_000, helloTimeoutMs = 10_000, presenceGraceMs = 10_000, maintainIntervalMs = 1_000 } = options;
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
@@ -113,8 +117,13 @@ export class Hub implements ConnectionHost {
     this.#presenceGraceMs = presenceGraceMs;
     this.#maintainIntervalMs = maintainIntervalMs;
     this.#expiredAt = clock.now();
-    this.services = this.#makeServices({ ...DEFAULT_LIMITS, inFlightMax: store.outcomesMax, ...options.limits });
-    this.#speaker = new Speaker(this.services.intake, `server-${randomName(random, 12)}`);
+    const limits = limitsWith({ inFlightMax: store.outcomesMax, ...options.limits });
+    if (limits.inFlightMax > store.outcomesMax) {
+      const message = `limits.inFlightMax is ${limits.inFlightMax}, and the store keeps ${store.outcomesMax} outcomes of a producer`;
+      throw new HoldfastError('USAGE', message, { hint: 'Open the store with a larger outcomesMax.' });
+    }
+    this.services = this.#makeServices(limits);
+    this.#speaker = new Speaker(this.services.intake, `server-${randomName(random, 12)}`, limits.depthMax);
     this.#scheduleMaintenance();
   }
 
@@ -126,22 +135,29 @@ export class Hub implements ConnectionHost {
   /** Takes over an accepted socket. */
   accept(socket: Socket, arrival: Arrival): void {
     const connection = new Connection(this, socket, arrival);
-    if (this.#isClosed) return connection.end(new HoldfastError('GOING_AWAY'), CLOSE_CODES.GOING_AWAY);
+    if (this.#closing !== undefined) return connection.end(new HoldfastError('GOING_AWAY'), CLOSE_CODES.GOING_AWAY);
     this.#connections.add(connection);
   }
 
   /**
-   * Publishes on behalf of the application; resolves after the commit. No rights are asked. It has no outbox: a
-   * retryable refusal (`STORE_*`, `OVERLOADED`) is the caller's to repeat, and may then be stored twice.
+   * Publishes on behalf of the application; resolves after the commit. No rights and no `beforePublish` are asked. It has
+   * no outbox: a retryable refusal (`STORE_*`, `OVERLOADED`) is the caller's to repeat, and may then be stored twice.
+   * Publishes to one topic keep the order of the calls. Throws `USAGE` at once for what can be no publish.
    */
-  publish(topic: string, data: Data, { from = 'server' }: { readonly from?: string } = {}): Promise<{ readonly offset: number; readonly epoch: string }> {
+  publish(
+    topic: string,
+    data: Data,
+    { from = 'server' }: { readonly from?: string } = {},
+  ): Promise<{ readonly offset: number; readonly epoch: string }> {
     if (!isTopicName(topic)) throw new HoldfastError('USAGE', `"${topic}" is not a topic name (HF-1.1)`);
+    if (!isSubject(from)) throw new HoldfastError('USAGE', '"from" must have 1 to 256 characters');
     if (!this.services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no rule of this hub matches "${topic}"`);
     return this.#speaker.publish(topic, { subject: from }, data, () => undefined);
   }
 
   /** Deletes a topic's log; subscribers get a `gap` with reason `epoch`. */
   async deleteTopic(topic: string): Promise<void> {
+    if (!isTopicName(topic)) throw new HoldfastError('USAGE', `"${topic}" is not a topic name (HF-1.1)`);
     await this.services.sequencer.remove(topic);
   }
 
@@ -154,41 +170,36 @@ export class Hub implements ConnectionHost {
   /** One step of retention, of expiry, and of forgetting what nobody uses. Runs by itself every `maintainIntervalMs`. */
   async maintain(): Promise<void> {
     const now = this.#clock.now();
+    this.#forgetIdle(now - IDLE_MS);
     const page = await this.#store.topics(this.#sweptTopic, SWEEP_COUNT);
     this.#sweptTopic = page.length < SWEEP_COUNT ? undefined : page.at(-1)!.topic;
     for (const { topic, first, last } of page) {
       const rule = this.#ruleOf(topic)?.retention;
       if (rule === undefined || last < first) continue;
       const { countMax, bytesMax, ageMaxMs } = rule;
-      const keep = { ...(countMax === undefined ? {} : { countMax }), ...(bytesMax === undefined ? {} : { bytesMax }), ...(ageMaxMs === undefined ? {} : { atMin: now - ageMaxMs }) };
+      const keep = {
+        ...(countMax === undefined ? {} : { countMax }),
+        ...(bytesMax === undefined ? {} : { bytesMax }),
+        ...(ageMaxMs === undefined ? {} : { atMin: now - ageMaxMs }),
+      };
       await this.services.sequencer.trim(topic, keep);
     }
-    if (now - this.#expiredAt >= EXPIRE_INTERVAL_MS) {
-      this.#expiredAt = now;
-      await this.#store.expireProducers(now - this.services.limits.producerSilenceMs);
-    }
-    for (const [name, topic] of this.#topics) {
-      if (!topic.isIdle || topic.usedAt >= now - IDLE_MS) continue;
-      this.#topics.delete(name);
-      this.#numbers.delete(topic.number);
-    }
-    this.services.sequencer.forgetIdle(now - IDLE_MS, (topic) => this.#topics.has(topic));
+    if (now - this.#expiredAt < EXPIRE_INTERVAL_MS) return;
+    await this.#store.expireProducers(now - this.services.limits.producerSilenceMs);
+    this.#expiredAt = now;
   }
 
   /**
    * Ends everything: `goaway` to all, and for up to `drainMs` (default 0) what still comes is carried out (HF-8.3); then
-   * what was published is committed and acknowledged, and connections are closed with 4200. The store is the caller's
-   * to close.
+   * what was published is committed and acknowledged, which is waited for up to 10 s, and connections are closed with
+   * 4200. The store is the caller's to close. Every call resolves when all of this is done.
    */
-  async close({ reason = 'the server is shutting down', drainMs = 0 }: CloseOptions = {}): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-    for (const connection of this.#connections) connection.goaway(reason);
-    if (drainMs > 0) await this.#drained(drainMs);
-    await this.services.sequencer.close();
-    for (const connection of this.#connections) connection.close(CLOSE_CODES.GOING_AWAY.code, 'GOING_AWAY');
-    for (const topic of this.#topics.values()) topic.presence.close();
+  close({ reason = 'the server is shutting down', drainMs = 0 }: CloseOptions = {}): Promise<void> {
+    return (this.#closing ??= this.#close(reason, drainMs));
+  }
+
+  get goingAway(): string | undefined {
+    return this.#goingAway;
   }
 
   spreadMs(): number {
@@ -199,11 +210,18 @@ export class Hub implements ConnectionHost {
     return randomName(this.#random, 12);
   }
 
-  fence(connection: Connection): void {
+  helloNumber(): number {
+    return this.#nextHello++;
+  }
+
+  fence(connection: Connection): boolean {
     const key = sessionKey(connection);
-    const older = this.#sessions.get(key);
+    const other = this.#sessions.get(key);
+    // Credentials are examined at different speeds: what counts is whose hello came last.
+    if (other !== undefined && other.helloNumber > connection.helloNumber) return false;
     this.#sessions.set(key, connection);
-    older?.close(CLOSE_CODES.FENCED.code, 'FENCED');
+    other?.close(CLOSE_CODES.FENCED.code, 'FENCED');
+    return true;
   }
 
   closed(connection: Connection): void {
@@ -213,25 +231,39 @@ export class Hub implements ConnectionHost {
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  /** Resolves when every connection has left, or the time is over. */
-  async #drained(drainMs: number): Promise<void> {
-    if (this.#connections.size === 0) return;
+  async #close(reason: string, drainMs: number): Promise<void> {
+    this.#goingAway = reason;
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    for (const connection of this.#connections) connection.goaway(reason);
+    if (drainMs > 0 && this.#connections.size > 0) await this.#within(drainMs, new Promise<void>((resolve) => (this.#onEmpty = resolve)));
+    const { intake, sequencer } = this.services;
+    const settled = intake.close().then(() => sequencer.close());
+    await this.#within(CLOSE_TIMEOUT_MS, settled);
+    for (const connection of this.#connections) connection.close(CLOSE_CODES.GOING_AWAY.code, 'GOING_AWAY');
+    for (const topic of this.#topics.values()) topic.presence.close();
+  }
+
+  /** Resolves when `event` does, or when the time is over. */
+  async #within(timeoutMs: number, event: Promise<void>): Promise<void> {
     let timer: Timer;
-    await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-      timer = this.#clock.setTimeout(resolve, drainMs);
-    });
+    const timeout = new Promise<void>((resolve) => (timer = this.#clock.setTimeout(resolve, timeoutMs)));
+    await Promise.race([event, timeout]);
     this.#clock.clearTimeout(timer);
   }
 
+  #forgetIdle(since: number): void {
+    for (const [name, topic] of this.#topics) if (topic.isIdle && topic.usedAt < since) this.#topics.delete(name);
+    this.services.sequencer.forgetIdle(since, (topic) => this.#topics.has(topic));
+  }
+
   #makeServices(limits: Limits): Services {
+    const refusalOf = (error: unknown): HoldfastError => this.#refusalOf(error);
     const sequencer = new Sequencer({
       store: this.#store,
       clock: this.#clock,
       random: this.#random,
       producerSilenceMs: limits.producerSilenceMs,
-      pendingMax: PENDING_MAX,
-      kindOf: (topic) => this.#ruleOf(topic)?.kind ?? log(),
+      kindOf: (topic) => guardedKind(this.#ruleOf(topic)?.kind ?? log(), refusalOf),
       listener: {
         onCommit: (topicLog, commit) => this.#topics.get(topicLog.topic)?.deliver(commit),
         onReload: (topicLog) => this.#topics.get(topicLog.topic)?.reloaded(),
@@ -242,14 +274,13 @@ export class Hub implements ConnectionHost {
       store: this.#store,
       limits,
       sequencer,
-      intake: new Intake(sequencer, limits),
+      intake: new Intake({ sequencer, limits, clock: this.#clock, refusalOf }),
       reads: new Turnstile(PAGES_MAX),
       page: PAGE,
       hasTopic: (topic) => this.#ruleOf(topic) !== undefined,
       beforePublishOf: (topic) => this.#ruleOf(topic)?.beforePublish,
       openTopic: (topic) => this.#openTopic(topic),
-      topicOf: (number) => this.#numbers.get(number)?.name,
-      refusalOf: (error) => this.#refusalOf(error),
+      refusalOf,
     };
   }
 
@@ -263,7 +294,6 @@ export class Hub implements ConnectionHost {
     if (topic === undefined) {
       topic = new Topic({ log: topicLog, number: this.#nextNumber++, clock: this.#clock, graceMs: this.#presenceGraceMs });
       this.#topics.set(name, topic);
-      this.#numbers.set(topic.number, topic);
     }
     topic.usedAt = this.#clock.now();
     return { topic, head };
@@ -271,18 +301,24 @@ export class Hub implements ConnectionHost {
 
   #refusalOf(error: unknown): HoldfastError {
     if (error instanceof HoldfastError) return error;
-    this.#onError(error);
+    this.#report(error);
     return new HoldfastError('INTERNAL', undefined, { cause: error });
   }
 
+  #report(error: unknown): void {
+    try {
+      this.#onError(error);
+    } catch {
+      // There is nobody left to tell, and what is under way must not suffer.
+    }
+  }
+
   #scheduleMaintenance(): void {
-    if (this.#maintainIntervalMs === 0) return;
+    if (this.#maintainIntervalMs === 0 || this.#closing !== undefined) return;
     this.#timer = this.#clock.setTimeout(() => {
       void this.maintain()
-        .catch((error: unknown) => this.#onError(error))
-        .finally(() => {
-          if (!this.#isClosed) this.#scheduleMaintenance();
-        });
+        .catch((error: unknown) => this.#report(error))
+        .finally(() => this.#scheduleMaintenance());
     }, this.#maintainIntervalMs);
   }
 }
@@ -295,4 +331,3 @@ export function createHub(options: HubOptions): Hub {
 function sessionKey({ client, identity }: Connection): string {
   return `${client} ${identity?.subject ?? ''}`;
 }
-

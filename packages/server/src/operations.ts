@@ -1,81 +1,114 @@
-/** What a client may ask once it is welcome, one method per message of PROTOCOL.md HF-4. */
+/**
+ * What a client may ask once it is welcome, one method per message of PROTOCOL.md HF-4. Requests run side by side, except
+ * where one must not overtake its own kind: signals, presence and registers of a topic, `auth`, `read`.
+ */
 
 import {
   CLOSE_CODES,
-  encodeReadEntry,
   encodeServerMessage,
   errorMessage,
   HoldfastError,
+  utf8Length,
   type Auth,
   type Call,
   type ClientMessage,
-  type Data,
+  type EntryMessage,
   type Json,
   type PresenceRequest,
   type Publish,
   type Read,
   type RegisterRequest,
   type RequestId,
+  type ServerMessage,
   type SignalRequest,
   type SubscribeRequest,
   type Unsubscribe,
 } from '@holdfast/wire';
 import type { Connection } from './connection.ts';
+import { ENVELOPE_BYTES, type BeforePublish, type IntakeRequest, type PublishSource } from './intake.ts';
+import { Lanes } from './lanes.ts';
+import { OwnPublishes } from './own-publishes.ts';
+import { readForViewer } from './reading.ts';
 import type { Action, Grant, Identity } from './rights.ts';
-import { startOf } from './cursor.ts';
 import type { Services } from './services.ts';
-import type { Entry } from './store.ts';
-import { Subscription } from './subscription.ts';
+import { Subscriptions, type Subscriber } from './subscriptions.ts';
+import { isThenable } from './thenable.ts';
 import type { Decision } from './topic-log.ts';
 
-/** A subscription that is being opened; it may be replaced or ended before it is. */
-interface Slot {
-  subscription: Subscription | undefined;
-  /** Settles when the subscription stands or was refused. */
-  opened: Promise<void>;
-}
-
-export class Operations {
+export class Operations implements PublishSource, Subscriber {
   readonly #services: Services;
   readonly #connection: Connection;
-  readonly #subscriptions = new Map<string, Slot>();
+  readonly #subscriptions: Subscriptions;
+  readonly #publishes = new OwnPublishes();
+  readonly #lanes = new Lanes();
+  readonly #publishesMax: number;
   #identity: Identity;
   #unanswered = 0;
-  #isClosed = false;
 
-  constructor(services: Services, connection: Connection) {
+  constructor(services: Services, connection: Connection, identity: Identity) {
     this.#services = services;
     this.#connection = connection;
-    this.#identity = connection.identity!;
+    this.#identity = identity;
+    this.#subscriptions = new Subscriptions(services, this);
+    this.#publishesMax = services.limits.subscriptionsMax * services.limits.inFlightMax;
   }
 
-  /** Carries out one message. Never throws. */
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  get client(): string {
+    return this.#connection.client;
+  }
+
+  get isReady(): boolean {
+    return this.#connection.isReady;
+  }
+
+  send(frame: string | Uint8Array): void {
+    this.#connection.send(frame);
+  }
+
+  sendMessage(message: Exclude<ServerMessage, EntryMessage>): void {
+    this.#connection.sendMessage(message);
+  }
+
+  topicOf(number: number): string | undefined {
+    return this.#subscriptions.topicOf(number);
+  }
+
+  /** The subscriptions of the `hello`: bounded by the frame, not by `requestsMax` (HF-3.2). */
+  begin(requests: readonly SubscribeRequest[]): void {
+    for (const request of requests) this.#answer(request.id, () => this.#subscriptions.subscribe(request));
+  }
+
+  /** Carries out one message. */
   carryOut(message: ClientMessage): void {
     switch (message.type) {
       case 'publish':
         return this.#publish(message);
       case 'credit':
-        return this.#subscriptions.get(message.topic)?.subscription?.cursor.credit(message.upTo);
+        return this.#subscriptions.credit(message.topic, message.upTo);
       case 'ping':
-        return this.#connection.sendMessage({ type: 'pong', ...(message.id === undefined ? {} : { id: message.id }) });
+        return this.sendMessage({ type: 'pong', ...(message.id === undefined ? {} : { id: message.id }) });
       case 'pong':
         return;
       case 'unsubscribe':
         return this.#unsubscribe(message);
       case 'subscribe':
-        return this.#request(message.id, message.topic, () => this.#subscribe(message));
+        return this.#request(message.id, () => this.#subscriptions.subscribe(message));
       case 'auth':
-        return this.#request(message.id, undefined, () => this.#auth(message));
+        return this.#request(message.id, () => this.#lanes.run('auth', () => this.#auth(message)).then(() => this.recheck()));
       case 'read':
-        return this.#request(message.id, message.topic, () => this.#read(message));
+        return this.#request(message.id, () => this.#lanes.run('read', () => this.#read(message)));
       case 'call':
-        return this.#request(message.id, undefined, () => this.#call(message));
+        return this.#request(message.id, () => this.#call(message));
       case 'register':
-        return this.#request(message.id, message.topic, () => this.#register(message));
+        return this.#request(message.id, () => this.#register(message));
       case 'presence':
-        return this.#request(message.id, message.topic, () => this.#presence(message));
+        return this.#request(message.id, () => this.#lanes.run(`presence ${message.topic}`, () => this.#presence(message)));
       case 'signal':
-        return this.#request(undefined, message.topic, () => this.#signal(message));
+        return this.#request(undefined, () => this.#lanes.run(`signal ${message.topic}`, () => this.#signal(message)));
       case 'hello':
         throw new Error('the session machine lets one hello through');
     }
@@ -83,192 +116,154 @@ export class Operations {
 
   /** The connection can take more. */
   resume(): void {
-    for (const { subscription } of this.#subscriptions.values()) subscription?.resume();
+    this.#subscriptions.resume();
   }
 
+  /** HF-5.10: asks the rights of every subscription again. */
   async recheck(): Promise<void> {
-    await Promise.all([...this.#subscriptions.values()].map(({ subscription }) => subscription?.cursor.recheck()));
+    await this.#subscriptions.recheck();
   }
 
   close(): void {
-    this.#isClosed = true;
-    const { subject } = this.#identity;
-    for (const { subscription } of this.#subscriptions.values()) {
-      subscription?.close();
-      subscription?.topic.presence.drop(subject, this.#connection.client, this.#connection);
+    this.#subscriptions.close();
+  }
+
+  /** Synchronous where the hooks are, so that a publish that nobody delays gets its place in the turn of its arrival. */
+  judge({ topic, items }: Publish, identity: Identity): ReturnType<BeforePublish> {
+    const hook = this.#services.beforePublishOf(topic);
+    const grant = this.#question('publish', topic, identity);
+    if (!isThenable(grant)) return hook?.({ topic, identity, items });
+    return grant.then(() => hook?.({ topic, identity, items }));
+  }
+
+  answered(request: IntakeRequest, decision: Decision): void {
+    const { topic, producer, seq, id } = request.message;
+    if (decision.kind === 'refused') this.sendMessage(errorMessage(decision.error, { id, topic, producer, seq }));
+    else {
+      const { offset, count, epoch, duplicate } = decision;
+      const optional = { ...(count === 1 ? {} : { count }), ...(duplicate ? { duplicate } : {}), ...(id === undefined ? {} : { id }) };
+      this.sendMessage({ type: 'ack', topic, producer, seq, offset, epoch, ...optional });
     }
-    this.#subscriptions.clear();
+    this.#publishes.end(topic, request);
+  }
+
+  /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
+  async ask(action: Action, topic: string, key?: string): Promise<Grant> {
+    return this.#question(action, topic, this.#identity, key);
+  }
+
+  #question(action: Action, topic: string, identity: Identity, key?: string): Grant | Promise<Grant> {
+    const { endpoint } = this.#connection;
+    const isTopic = action === 'call' || (endpoint.hasTopic(topic) && this.#services.hasTopic(topic));
+    if (!isTopic) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
+    return endpoint.ask({ identity, action, topic, ...(key === undefined ? {} : { key }) });
   }
 
   /** Carries out a request and answers a failure; at most `requestsMax` at a time. */
-  #request(id: RequestId | undefined, topic: string | undefined, task: () => Promise<void>): void {
-    const about = { id, ...(topic === undefined ? {} : { topic }) };
+  #request(id: RequestId | undefined, task: () => Promise<void>): void {
     if (this.#unanswered >= this.#services.limits.requestsMax) {
-      return this.#connection.sendMessage(errorMessage(new HoldfastError('TOO_MANY_IN_FLIGHT', 'more requests are unanswered than limits.requestsMax'), about));
+      const error = new HoldfastError('TOO_MANY_IN_FLIGHT', 'more requests are unanswered than limits.requestsMax');
+      return this.sendMessage(errorMessage(error, { id }));
     }
     this.#unanswered += 1;
-    void task()
-      .catch((error: unknown) => this.#connection.sendMessage(errorMessage(this.#services.refusalOf(error), about)))
-      .finally(() => (this.#unanswered -= 1));
+    this.#answer(id, () => task().finally(() => (this.#unanswered -= 1)));
+  }
+
+  /** A refusal carries the id and nothing else: with a topic it would tell of a subscription whose right ended (HF-5.10, HF-10.1). */
+  #answer(id: RequestId | undefined, task: () => Promise<void>): void {
+    task().catch((error: unknown) => this.sendMessage(errorMessage(this.#services.refusalOf(error), { id })));
   }
 
   #reply(id: RequestId | undefined, data: Json): void {
-    if (id !== undefined) this.#connection.sendMessage({ type: 'reply', id, data });
-  }
-
-  async #ask(action: Action, topic: string, key?: string): Promise<Grant> {
-    const { endpoint } = this.#connection;
-    if (action !== 'call' && (!endpoint.hasTopic(topic) || !this.#services.hasTopic(topic))) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
-    return endpoint.ask({ identity: this.#identity, action, topic, ...(key === undefined ? {} : { key }) });
-  }
-
-  async #subscribe(request: SubscribeRequest): Promise<void> {
-    const { topic: name } = request;
-    const { subscriptionsMax } = this.#services.limits;
-    this.#subscriptions.get(name)?.subscription?.close();
-    this.#subscriptions.delete(name);
-    if (this.#subscriptions.size >= subscriptionsMax) throw new HoldfastError('TOO_MANY_SUBSCRIPTIONS', `this connection holds ${subscriptionsMax} subscriptions`);
-    const slot: Slot = { subscription: undefined, opened: Promise.resolve() };
-    this.#subscriptions.set(name, slot);
-    const opening = this.#open(slot, request);
-    slot.opened = opening.catch(() => {});
-    try {
-      await opening;
-    } catch (error) {
-      if (this.#subscriptions.get(name) === slot) this.#subscriptions.delete(name);
-      throw error;
-    }
-  }
-
-  async #open(slot: Slot, { id, topic: name, position, last, credit, presence = false }: SubscribeRequest): Promise<void> {
-    const ask = (): Promise<Grant> => this.#ask('subscribe', name);
-    const grant = await ask();
-    const { topic, head } = await this.#services.openTopic(name);
-    if (this.#subscriptions.get(name) !== slot) throw new HoldfastError('NOT_SUBSCRIBED', 'another subscribe or unsubscribe of the same topic came meanwhile');
-    const start = position ?? startOf(topic.log, head, last);
-    const subscription = new Subscription({
-      ...this.#services,
-      topic,
-      viewer: this.#identity,
-      outlet: this.#connection,
-      wantsPresence: presence,
-      start,
-      credit,
-      grant,
-      ask,
-      onPaused: (error) => this.#connection.sendMessage(errorMessage(error, { topic: name })),
-    });
-    slot.subscription = subscription;
-    this.#connection.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset });
-    subscription.start();
+    if (id !== undefined) this.sendMessage({ type: 'reply', id, data });
   }
 
   #unsubscribe({ topic, id }: Unsubscribe): void {
-    const subscription = this.#subscriptions.get(topic)?.subscription;
-    this.#subscriptions.delete(topic);
-    subscription?.close();
-    subscription?.topic.presence.release(this.#identity.subject, this.#connection.client, this.#connection);
+    this.#subscriptions.unsubscribe(topic);
     this.#reply(id, null);
   }
 
   #publish(message: Publish): void {
-    const { topic, producer, seq, id } = message;
-    this.#services.intake.publish({
-      message,
-      identity: this.#identity,
-      judge: () => this.#judge(message),
-      answer: (decision: Decision) => {
-        if (decision.kind === 'refused') return this.#connection.sendMessage(errorMessage(decision.error, { id, topic, producer, seq }));
-        const { offset, count, epoch, duplicate } = decision;
-        const optional = { ...(count === 1 ? {} : { count }), ...(duplicate ? { duplicate } : {}), ...(id === undefined ? {} : { id }) };
-        this.#connection.sendMessage({ type: 'ack', topic, producer, seq, offset, epoch, ...optional });
-      },
-    });
-  }
-
-  /** Synchronous where the hooks are, so that a publish that nobody delays gets its place in the turn of its arrival. */
-  #judge({ topic, items }: Publish): readonly Data[] | undefined | Promise<readonly Data[] | undefined> {
-    const { endpoint } = this.#connection;
-    const identity = this.#identity;
-    if (!endpoint.hasTopic(topic) || !this.#services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
-    const hook = this.#services.beforePublishOf(topic);
-    const proceed = (): ReturnType<typeof this.judgeWithHook> => this.judgeWithHook(hook, topic, identity, items);
-    const grant = endpoint.ask({ identity, action: 'publish', topic });
-    return grant instanceof Promise ? grant.then(proceed) : proceed();
-  }
-
-  judgeWithHook(hook: ReturnType<Services['beforePublishOf']>, topic: string, identity: Identity, items: readonly Data[]): readonly Data[] | undefined | Promise<readonly Data[] | undefined> {
-    return hook?.({ topic, identity, items });
+    if (this.#publishes.count >= this.#publishesMax) {
+      const error = new HoldfastError('OVERLOADED', `more than ${this.#publishesMax} publishes of this connection are unanswered`);
+      return this.#connection.end(error, CLOSE_CODES.OVERLOADED);
+    }
+    const request: IntakeRequest = { message, identity: this.#identity, source: this, isBounded: true };
+    this.#publishes.begin(message.topic, request);
+    this.#services.intake.publish(request);
   }
 
   async #read({ id, topic: name, after, before, limit }: Read): Promise<void> {
-    const { limits, store, reads, page } = this.#services;
-    const { floor = 1 } = await this.#ask('read', name);
+    const { limits } = this.#services;
+    const grant = await this.ask('read', name);
     const { log } = (await this.#services.openTopic(name)).topic;
-    const range = after === undefined ? { before: before! } : { after: Math.max(after, floor - 1) };
-    const countMax = Math.min(limit ?? limits.readCountMax, limits.readCountMax);
-    const found = await reads.run(() => store.read(name, range, { countMax, bytesMax: page.bytesMax }));
-    // What is not announced to subscribers yet is not read either, so that a page never runs ahead of the stream.
-    const isShown = (entry: Entry): boolean => entry.offset >= floor && entry.offset <= log.committed && log.kind.isVisible?.(entry, this.#identity) !== false;
-    const entries = (found?.entries ?? []).filter(isShown).map(({ payload, ...fields }) => encodeReadEntry({ ...fields, data: typeof payload === 'string' ? (JSON.parse(payload) as Json) : payload }));
-    this.#reply(id, { epoch: found?.epoch ?? log.epoch, first: Math.max(found?.first ?? log.first, floor), last: log.committed, entries });
+    const range = after === undefined ? { before: before! } : { after };
+    const count = Math.min(limit ?? limits.readCountMax, limits.readCountMax);
+    // The next answer is not even read while the connection cannot take it (HF-7.2).
+    await this.#connection.whenReady();
+    this.#reply(id, await readForViewer({ ...this.#services, log, viewer: this.#identity, grant }, range, count));
   }
 
   async #signal({ topic: name, data }: SignalRequest): Promise<void> {
-    const own = await this.#live(name);
-    await this.#ask('signal', name);
+    const { topic } = await this.#subscriptions.live(name);
+    await this.ask('signal', name);
+    const { client } = this;
     const { subject } = this.#identity;
-    const { client } = this.#connection;
     const frame = encodeServerMessage({ type: 'signal', topic: name, from: subject, client, data });
-    this.#services.sequencer.afterPending(own.topic.log, () => {
-      for (const subscriber of own.topic.subscribers) if (subscriber !== own) subscriber.onSignal(`${client} ${subject}`, frame);
+    // HF-7.4: what this client published before comes first, even if it is still with a hook.
+    await this.#publishes.settled(name);
+    this.#services.sequencer.afterPending(topic.log, () => {
+      for (const subscriber of topic.subscribers) subscriber.onSignal(`${client} ${subject}`, frame);
     });
   }
 
-  async #presence({ topic: name, state, id }: PresenceRequest): Promise<void> {
-    const { topic } = await this.#live(name);
-    await this.#ask('presence', name);
-    if (this.#isClosed) return;
-    const { subject } = this.#identity;
-    if (state === null) topic.presence.leave(subject, this.#connection.client);
-    else topic.presence.enter(subject, this.#connection.client, state, this.#connection);
+  async #presence({ topic, state, id }: PresenceRequest): Promise<void> {
+    await this.#subscriptions.live(topic);
+    await this.ask('presence', topic);
+    await this.#subscriptions.show(topic, state);
     this.#reply(id, null);
   }
 
-  /** The subscription to a topic, as soon as it stands: a client may send on without waiting for `subscribed`. */
-  async #live(topic: string): Promise<Subscription> {
-    const slot = this.#subscriptions.get(topic);
-    if (slot !== undefined && slot.subscription === undefined) await slot.opened;
-    const subscription = slot?.subscription;
-    if (subscription === undefined) throw new HoldfastError('NOT_SUBSCRIBED', `subscribe to "${topic}" first`);
-    return subscription;
-  }
-
   async #register({ id, topic, key, merge, value, ifRevision }: RegisterRequest): Promise<void> {
-    await this.#ask('register', topic, key);
-    const stands = await this.#services.sequencer.register({ topic, key, merge, value, ifRevision });
+    const { limits, sequencer } = this.#services;
+    if (utf8Length(JSON.stringify(value)) > limits.frameBytesMax - ENVELOPE_BYTES)
+      throw new HoldfastError('TOO_LARGE', `the value of "${key}" is too large for a frame`);
+    // Writes get their places in the order of the requests; they need not wait for each other's commits.
+    const { written } = await this.#lanes.run(`register ${topic}`, async () => {
+      await this.ask('register', topic, key);
+      return { written: sequencer.register({ topic, key, merge, value, ifRevision }) };
+    });
+    const stands = await written;
     this.#reply(id, { key, value: JSON.parse(stands.value) as Json, revision: stands.revision });
   }
 
   async #call({ id, method: name, data = null }: Call): Promise<void> {
     const method = this.#connection.endpoint.method(name);
-    await this.#ask('call', name);
-    this.#reply(id, await method(data, { identity: this.#identity, client: this.#connection.client }));
+    await this.ask('call', name);
+    const result = (await method(data, { identity: this.#identity, client: this.client })) as Json | undefined;
+    const frame = encodeServerMessage({ type: 'reply', id, data: result ?? null });
+    const { frameBytesMax } = this.#services.limits;
+    if (frame.length * 3 > frameBytesMax && utf8Length(frame) > frameBytesMax)
+      throw new HoldfastError('TOO_LARGE', `the answer of "${name.slice(0, 80)}" is larger than a frame`);
+    await this.#connection.whenReady();
+    this.send(frame);
   }
 
   async #auth({ id, token }: Auth): Promise<void> {
     let identity: Identity;
     try {
       identity = await this.#connection.authenticate(token);
-      if (identity.subject !== this.#identity.subject) throw new HoldfastError('UNAUTHENTICATED', `the new token is of "${identity.subject}", the connection of "${this.#identity.subject}"`);
+      if (identity.subject !== this.#identity.subject) {
+        const message = `the new token is of "${identity.subject}", the connection of "${this.#identity.subject}"`;
+        throw new HoldfastError('UNAUTHENTICATED', message);
+      }
     } catch (error) {
       const refusal = this.#services.refusalOf(error);
       if (refusal.code !== 'UNAUTHENTICATED') throw refusal;
-      this.#connection.sendMessage(errorMessage(refusal, { id }));
+      this.sendMessage(errorMessage(refusal, { id }));
       return this.#connection.close(CLOSE_CODES.UNAUTHENTICATED.code, refusal.code);
     }
     this.#identity = identity;
     this.#reply(id, { subject: identity.subject });
-    await this.recheck();
   }
 }

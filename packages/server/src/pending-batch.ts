@@ -21,6 +21,7 @@ export class PendingBatch {
   /** By topic, in the order in which topics were first touched. */
   readonly commits: Map<TopicLog, TopicCommit> = new Map();
   #isSettled = false;
+  #error: HoldfastError | undefined;
 
   get isSettled(): boolean {
     return this.#isSettled;
@@ -28,11 +29,6 @@ export class PendingBatch {
 
   get isEmpty(): boolean {
     return this.commits.size === 0;
-  }
-
-  /** How many decisions wait in it. */
-  get size(): number {
-    return this.#publishes.length + this.#registers.length;
   }
 
   found(log: TopicLog, epoch: string): void {
@@ -50,9 +46,10 @@ export class PendingBatch {
     this.#commit(log).registers.push(register);
   }
 
-  /** `waiter` runs when this batch is settled, in the order of the calls. */
+  /** `waiter` runs when this batch is settled, in the order of the calls; at once if it is. */
   whenSettled(waiter: Settled): void {
-    this.#waiters.push(waiter);
+    if (this.#isSettled) waiter(this.#error);
+    else this.#waiters.push(waiter);
   }
 
   /** The store's batch. */
@@ -63,6 +60,7 @@ export class PendingBatch {
   /** Tells everybody who waits, and lets go of the contents: producers remember their batch long after it is durable. */
   settle(error?: HoldfastError): void {
     this.#isSettled = true;
+    this.#error = error;
     const waiters = this.#waiters;
     this.#found = [];
     this.#publishes = [];

@@ -6,28 +6,35 @@ import { startOf } from './cursor.ts';
 import { Follower } from './follower.ts';
 import { handlePlainFrame, type PlainClient, type PlainHandler, type PlainItem } from './plain.ts';
 import type { Action, Grant, Identity } from './rights.ts';
-import type { Services } from './services.ts';
+import type { OpenTopic, Services } from './services.ts';
 import { Speaker } from './speaker.ts';
 
 /** Frames that wait for a slow handler before the connection is closed. */
 const WAITING_FRAMES_MAX = 256;
+
+/** A topic that is followed, or about to be. */
+interface Following {
+  follower: Follower | undefined;
+}
 
 export class PlainSession implements PlainClient {
   readonly #services: Services;
   readonly #connection: Connection;
   readonly #handler: PlainHandler;
   readonly #speaker: Speaker;
-  /** `undefined` while it is being opened. */
-  readonly #followers = new Map<string, Follower | undefined>();
+  readonly #followings = new Map<string, Following>();
   readonly #waiting: (string | Uint8Array)[] = [];
   #identity: Identity | undefined;
+  /** How often rights were asked anew. */
+  #rechecks = 0;
   #isBusy = false;
+  #isEnded = false;
 
   constructor(services: Services, connection: Connection, handler: PlainHandler) {
     this.#services = services;
     this.#connection = connection;
     this.#handler = handler;
-    this.#speaker = new Speaker(services.intake, `plain-${connection.session}`);
+    this.#speaker = new Speaker(services.intake, `plain-${connection.session}`, services.limits.depthMax);
   }
 
   get identity(): Identity {
@@ -43,7 +50,13 @@ export class PlainSession implements PlainClient {
 
   /** The connection can take more. */
   resume(): void {
-    for (const follower of this.#followers.values()) follower?.cursor.pump();
+    for (const { follower } of this.#followings.values()) follower?.cursor.pump();
+  }
+
+  /** HF-5.10: asks the rights of everything followed again. */
+  async recheck(): Promise<void> {
+    this.#rechecks += 1;
+    await Promise.all([...this.#followings.values()].map(async ({ follower }) => follower?.cursor.recheck()));
   }
 
   send(message: string | Uint8Array | Json): void {
@@ -52,33 +65,46 @@ export class PlainSession implements PlainClient {
 
   publish(topic: string, data: Data): Promise<{ readonly offset: number }> {
     const { identity } = this;
-    return this.#speaker.publish(topic, identity, data, async () => {
+    return this.#speaker.publish(topic, identity, data, async ({ items }) => {
       await this.#ask('publish', topic);
-      return this.#services.beforePublishOf(topic)?.({ topic, identity, items: [data] });
+      return this.#services.beforePublishOf(topic)?.({ topic, identity, items });
     });
   }
 
-  async follow(topic: string, { position, last }: { readonly position?: Position; readonly last?: number }, onItem: (item: PlainItem) => void): Promise<void> {
-    if (this.#followers.has(topic)) return;
-    this.#followers.set(topic, undefined);
+  async follow(
+    topic: string,
+    { position, last }: { readonly position?: Position; readonly last?: number },
+    onItem: (item: PlainItem) => void,
+  ): Promise<void> {
+    if (this.#isEnded) throw new HoldfastError('CLOSED', 'the client is gone');
+    if (this.#followings.has(topic)) return;
+    const following: Following = { follower: undefined };
+    this.#followings.set(topic, following);
     try {
-      const ask = (): Promise<Grant> => this.#ask('subscribe', topic);
-      const grant = await ask();
-      const { topic: opened, head } = await this.#services.openTopic(topic);
-      if (!this.#followers.has(topic)) return;
-      const start = position ?? startOf(opened.log, head, last);
-      const isReady = (): boolean => this.#connection.isReady;
-      const onPaused = (error: HoldfastError): void => this.#answer(error);
-      this.#followers.set(topic, new Follower({ ...this.#services, topic: opened, viewer: this.identity, start, grant, ask, isReady, onItem, onPaused }));
+      const { grant, opened } = await this.#open(topic, following);
+      if (this.#followings.get(topic) !== following) return;
+      const { topic: place, head } = opened;
+      following.follower = new Follower({
+        ...this.#services,
+        topic: place,
+        viewer: () => this.identity,
+        start: position ?? startOf(place.log, head, last),
+        grant,
+        ask: () => this.#ask('subscribe', topic),
+        isReady: () => this.#connection.isReady,
+        onItem,
+        onPaused: (error) => this.#answer(error),
+      });
+      following.follower.start();
     } catch (error) {
-      this.#followers.delete(topic);
+      if (this.#followings.get(topic) === following) this.#followings.delete(topic);
       throw error;
     }
   }
 
   unfollow(topic: string): void {
-    this.#followers.get(topic)?.close();
-    this.#followers.delete(topic);
+    this.#followings.get(topic)?.follower?.close();
+    this.#followings.delete(topic);
   }
 
   close(code = 1000, reason = ''): void {
@@ -87,15 +113,21 @@ export class PlainSession implements PlainClient {
 
   /** The connection is gone. */
   ended(): void {
-    for (const follower of this.#followers.values()) follower?.close();
-    this.#followers.clear();
+    this.#isEnded = true;
+    for (const { follower } of this.#followings.values()) follower?.close();
+    this.#followings.clear();
     this.#waiting.length = 0;
-    if (this.#identity !== undefined) this.#handler.closed?.(this);
+    if (this.#identity === undefined) return;
+    try {
+      this.#handler.closed?.(this);
+    } catch (error) {
+      this.#services.refusalOf(error);
+    }
   }
 
   async #work(): Promise<void> {
     this.#isBusy = true;
-    if (this.#identity === undefined) await this.#open();
+    if (this.#identity === undefined) await this.#enter();
     for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
       try {
         await handlePlainFrame(this.#handler, this, frame);
@@ -107,19 +139,33 @@ export class PlainSession implements PlainClient {
   }
 
   /** Finds out who it is, from the upgrade alone, and closes the connection if that is refused. */
-  async #open(): Promise<void> {
+  async #enter(): Promise<void> {
     try {
-      this.#identity = await this.#connection.authenticate(undefined);
+      const identity = await this.#connection.authenticate(undefined);
+      if (this.#isEnded) return;
+      this.#identity = identity;
       await this.#handler.opened?.(this);
     } catch (error) {
-      this.#answer(error);
-      this.close(CLOSE_CODES.UNAUTHENTICATED.code, 'UNAUTHENTICATED');
+      const { code, retryable } = this.#answer(error);
+      const close = code === 'UNAUTHENTICATED' ? CLOSE_CODES.UNAUTHENTICATED : retryable ? CLOSE_CODES.OVERLOADED : CLOSE_CODES.REFUSED;
+      this.close(close.code, code);
     }
   }
 
-  #answer(error: unknown): void {
-    const { code, message } = this.#services.refusalOf(error);
+  async #open(topic: string, following: Following): Promise<{ readonly grant: Grant; readonly opened: OpenTopic }> {
+    for (;;) {
+      const round = this.#rechecks;
+      const grant = await this.#ask('subscribe', topic);
+      const opened = await this.#services.openTopic(topic);
+      if (round === this.#rechecks || this.#followings.get(topic) !== following) return { grant, opened };
+    }
+  }
+
+  #answer(error: unknown): HoldfastError {
+    const refusal = this.#services.refusalOf(error);
+    const { code, message } = refusal;
     this.send({ type: 'error', code, message });
+    return refusal;
   }
 
   async #ask(action: Action, topic: string): Promise<Grant> {

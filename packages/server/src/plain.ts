@@ -3,7 +3,17 @@
  * gets what they send and speaks for them with the hub's own means.
  */
 
-import { DEFAULT_LIMITS, HoldfastError, isJsonObject, parseJson, type Data, type EntryRecord, type Gap, type Json, type Position } from '@holdfast/wire';
+import {
+  DEFAULT_LIMITS,
+  HoldfastError,
+  isJsonObject,
+  parseJson,
+  type Data,
+  type EntryRecord,
+  type Gap,
+  type Json,
+  type Position,
+} from '@holdfast/wire';
 import type { Identity } from './rights.ts';
 
 /** What a followed topic gives. */
@@ -44,7 +54,10 @@ export async function handlePlainFrame(handler: PlainHandler, client: PlainClien
   if (message !== undefined && typeof type === 'string' && Object.hasOwn(messages, type)) return messages[type]!(message, client);
   if (handler.text !== undefined) return handler.text(frame, client);
   if (message === undefined) throw new HoldfastError('BAD_FRAME', 'want a JSON object with "type", a string');
-  throw new HoldfastError('UNKNOWN_TYPE', `no handler for the type ${JSON.stringify(type ?? null).slice(0, 60)}; there is ${Object.keys(messages).join(', ')}`);
+  throw new HoldfastError(
+    'UNKNOWN_TYPE',
+    `no handler for the type ${JSON.stringify(type ?? null).slice(0, 60)}; there is ${Object.keys(messages).join(', ')}`,
+  );
 }
 
 /** `undefined` for text that is no JSON object. Throws `TOO_DEEP` and `FORBIDDEN_KEY`, as for any JSON from outside. */

@@ -4,7 +4,7 @@ import { HoldfastError } from '@holdfast/wire';
 
 /** Who the credentials say the client is. */
 export interface Identity {
-  /** Stable and unique; what entries carry as `from`. */
+  /** Stable and unique, 1 to 256 characters; what entries carry as `from`. */
   readonly subject: string;
   /** Whatever the application wants to find again in `authorize` and in its handlers. */
   readonly claims?: unknown;
@@ -41,8 +41,16 @@ export interface Grant {
   readonly untilMs?: number;
 }
 
-/** `true` or a grant allows; `false` refuses. */
+/** `true` or a grant allows; anything else refuses. */
 export type Authorize = (question: Question) => boolean | Grant | Promise<boolean | Grant>;
+
+/** The longest subject, characters: an entry's frame has room for it (HF-5.3). */
+const SUBJECT_LENGTH_MAX = 256;
+
+/** Whether a value can be a subject. */
+export function isSubject(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= 1 && value.length <= SUBJECT_LENGTH_MAX;
+}
 
 /**
  * The development identity: whoever the token claims to be, or a guest named after the client. For trying things out
@@ -54,8 +62,9 @@ export function anonymous({ token, client }: Credentials): Identity {
   return { subject: token };
 }
 
-/** Turns the hook's answer into a grant or a refusal that says what was missing. */
-export function grantOf(answer: boolean | Grant, { identity, action, topic }: Question): Grant {
-  if (answer === false) throw new HoldfastError('FORBIDDEN', `"${identity.subject}" may not ${action} "${topic}"`);
-  return answer === true ? {} : answer;
+/** Turns the hook's answer into a grant or a refusal that says what was missing. Whatever is neither `true` nor a grant refuses. */
+export function grantOf(answer: unknown, { identity, action, topic }: Question): Grant {
+  if (answer === true) return {};
+  if (typeof answer === 'object' && answer !== null) return answer;
+  throw new HoldfastError('FORBIDDEN', `"${identity.subject}" may not ${action} "${topic}"`);
 }

@@ -26,8 +26,6 @@ export interface Services {
   beforePublishOf(topic: string): BeforePublish | undefined;
   /** The topic with its log read or founded, and its head at the moment of the call. Rejects with a retryable error if the store cannot. */
   openTopic(topic: string): Promise<OpenTopic>;
-  /** HF-9.1. */
-  topicOf(number: number): string | undefined;
   /** Anything thrown, as something that a client can be told; what is not a `HoldfastError` is reported to the operator. */
   refusalOf(error: unknown): HoldfastError;
 }

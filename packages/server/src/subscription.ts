@@ -1,10 +1,19 @@
 /**
  * One connection's subscription to one topic: a cursor whose sink is the connection, plus members and signals. Signals
- * wait for the cursor, so that none arrives before entries that were ordered before it (PROTOCOL.md HF-7.4).
+ * wait for the cursor, so that none arrives before entries that were ordered before it (PROTOCOL.md HF-7.4). What a slow
+ * subscriber cannot take is conflated, never piled up: the newest signal of each sender, the net change of each member.
  */
 
-import { encodeServerMessage, type GapReason, type HoldfastError, type Member, type Position, type ServerMessage } from '@holdfast/wire';
-import type { EntryMessage } from '@holdfast/wire';
+import {
+  encodeServerMessage,
+  type EntryMessage,
+  type GapReason,
+  type HoldfastError,
+  type Json,
+  type Member,
+  type Position,
+  type ServerMessage,
+} from '@holdfast/wire';
 import { Cursor, type CursorOptions, type CursorSink } from './cursor.ts';
 import type { FramedEntry } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
@@ -24,21 +33,33 @@ export interface Outlet {
 export interface SubscriptionOptions extends Omit<CursorOptions, 'sink' | 'log' | 'number'> {
   readonly topic: Topic;
   readonly outlet: Outlet;
+  /** The subscriber's own name among senders: its own signals do not come back to it. */
+  readonly name: string;
   readonly wantsPresence: boolean;
   readonly onPaused: (error: HoldfastError) => void;
+}
+
+interface Change {
+  readonly event: PresenceEvent;
+  readonly member: Member;
 }
 
 export class Subscription implements TopicSubscriber, CursorSink {
   readonly topic: Topic;
   readonly cursor: Cursor;
   readonly #outlet: Outlet;
+  readonly #name: string;
   readonly #wantsPresence: boolean;
   readonly #onPaused: (error: HoldfastError) => void;
+  /** By sender. */
   readonly #heldSignals = new Map<string, string>();
+  /** By member. */
+  readonly #heldChanges = new Map<string, Change>();
 
-  constructor({ topic, outlet, wantsPresence, onPaused, ...options }: SubscriptionOptions) {
+  constructor({ topic, outlet, name, wantsPresence, onPaused, ...options }: SubscriptionOptions) {
     this.topic = topic;
     this.#outlet = outlet;
+    this.#name = name;
     this.#wantsPresence = wantsPresence;
     this.#onPaused = onPaused;
     this.cursor = new Cursor({ ...options, log: topic.log, number: topic.number, sink: this });
@@ -47,7 +68,8 @@ export class Subscription implements TopicSubscriber, CursorSink {
   /** Joins the fan-out; call it after `subscribed` was sent. */
   start(): void {
     this.topic.subscribers.add(this);
-    if (this.#wantsPresence) this.#send({ type: 'presence', topic: this.topic.name, event: 'members', members: this.topic.presence.members() });
+    if (this.#wantsPresence)
+      this.#send({ type: 'presence', topic: this.topic.name, event: 'members', members: this.topic.presence.members() });
     this.cursor.pump();
   }
 
@@ -55,20 +77,16 @@ export class Subscription implements TopicSubscriber, CursorSink {
     this.cursor.close();
     this.topic.subscribers.delete(this);
     this.#heldSignals.clear();
-  }
-
-  /** The connection can take more. */
-  resume(): void {
-    this.cursor.pump();
-    if (this.cursor.isLive) this.live();
+    this.#heldChanges.clear();
   }
 
   /** The newest signal of `sender`, now or as soon as the cursor has caught up. */
   onSignal(sender: string, frame: string): void {
-    if (this.cursor.isLive && this.#outlet.isReady) return this.#outlet.send(frame);
+    if (sender === this.#name) return;
     this.#heldSignals.delete(sender);
     this.#heldSignals.set(sender, frame);
     if (this.#heldSignals.size > HELD_SIGNALS_MAX) this.#heldSignals.delete(this.#heldSignals.keys().next().value!);
+    this.#flushSignals();
   }
 
   onCommit(entries: readonly FramedEntry[], { registers }: TopicCommit): void {
@@ -80,7 +98,12 @@ export class Subscription implements TopicSubscriber, CursorSink {
   }
 
   onPresence(event: PresenceEvent, member: Member): void {
-    if (this.#wantsPresence) this.#send({ type: 'presence', topic: this.topic.name, event, member });
+    if (!this.#wantsPresence) return;
+    const key = `${member.client} ${member.subject}`;
+    const change = netChange(this.#heldChanges.get(key), { event, member });
+    if (change === undefined) this.#heldChanges.delete(key);
+    else this.#heldChanges.set(key, change);
+    this.#flushChanges();
   }
 
   get isReady(): boolean {
@@ -100,14 +123,20 @@ export class Subscription implements TopicSubscriber, CursorSink {
   }
 
   register({ key, value, revision }: Register): void {
-    this.#send({ type: 'register', topic: this.topic.name, key, value: JSON.parse(value), revision });
+    this.#send({ type: 'register', topic: this.topic.name, key, value: JSON.parse(value) as Json, revision });
   }
 
   paused(error: HoldfastError): void {
     this.#onPaused(error);
   }
 
-  live(): void {
+  rested(): void {
+    this.#flushChanges();
+    this.#flushSignals();
+  }
+
+  #flushSignals(): void {
+    if (this.#heldSignals.size === 0 || !this.cursor.isLive) return;
     for (const [sender, frame] of this.#heldSignals) {
       if (!this.#outlet.isReady) return;
       this.#heldSignals.delete(sender);
@@ -115,7 +144,25 @@ export class Subscription implements TopicSubscriber, CursorSink {
     }
   }
 
+  #flushChanges(): void {
+    if (this.#heldChanges.size === 0 || !this.cursor.checkRight()) return;
+    for (const [key, change] of this.#heldChanges) {
+      if (!this.#outlet.isReady) return;
+      this.#heldChanges.delete(key);
+      this.#send({ type: 'presence', topic: this.topic.name, ...change });
+    }
+  }
+
   #send(message: Exclude<ServerMessage, EntryMessage>): void {
     this.#outlet.send(encodeServerMessage(message));
   }
+}
+
+/** Two changes of one member as one, for somebody who saw neither; `undefined` if nothing remains of them. */
+function netChange(earlier: Change | undefined, later: Change): Change | undefined {
+  if (earlier === undefined) return later;
+  const { member } = later;
+  if (earlier.event === 'leave') return { event: later.event === 'leave' ? 'leave' : 'update', member };
+  if (earlier.event === 'update') return later;
+  return later.event === 'leave' ? undefined : { event: 'enter', member };
 }

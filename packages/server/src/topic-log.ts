@@ -4,7 +4,7 @@
  * HF-6.14). It decides; it does no I/O and knows no connection.
  */
 
-import { HoldfastError, type Json } from '@holdfast/wire';
+import { HoldfastError, isErrorCode, type Json } from '@holdfast/wire';
 import type { Kind } from './kind.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import type { Identity } from './rights.ts';
@@ -72,17 +72,17 @@ export class TopicLog {
   readonly kind: Kind;
   readonly #outcomesMax: number;
   epoch = '';
-  /** The epoch is in the store; before that nobody is told of it. */
-  isFounded = false;
   first = 1;
   /** The last offset that was given out, and the last that is durable. */
   last = 0;
   committed = 0;
   revision = 0;
   committedRevision = 0;
+  /** The batch that makes this epoch durable; `undefined` once it is. Nobody may be shown the log before. */
+  founding: PendingBatch | undefined;
   readonly producers: Map<string, ProducerState> = new Map();
-  /** Producers whose last publish was refused as retryable: nothing of theirs may overtake it (HF-6.6). */
-  readonly stopped: Set<string> = new Set();
+  /** Producers whose last publish was refused as retryable, with the time (wall clock, ms): nothing of theirs may overtake it (HF-6.6). */
+  readonly stopped: Map<string, number> = new Map();
   registers: Map<string, RegisterState> | undefined;
 
   constructor(topic: string, kind: Kind, outcomesMax: number) {
@@ -91,21 +91,23 @@ export class TopicLog {
     this.#outcomesMax = outcomesMax;
   }
 
-  /** Forgets what is volatile and takes the store's word, or founds the topic; what is stopped stays so. */
-  load({ epoch, first, last, revision }: Head, isFounded: boolean): void {
+  /** Forgets what is volatile and takes the store's word; what is stopped stays so. */
+  load({ epoch, first, last, revision }: Head): void {
     this.epoch = epoch;
-    this.isFounded = isFounded;
     this.first = first;
     this.last = this.committed = last;
     this.revision = this.committedRevision = revision;
+    this.founding = undefined;
     this.producers.clear();
     this.registers = undefined;
   }
 
+  /** What the store remembers of a producer. It is kept here from its first decided publish on. */
   loadProducer(key: string, memory: ProducerMemory | undefined): ProducerState {
     const recent = memory?.recent.map((outcome) => ({ ...outcome, batch: undefined })) ?? [];
     const state = { key, seq: memory?.seq ?? 0, at: memory?.at ?? 0, recent };
-    this.producers.set(key, state);
+    this.producers.delete(key);
+    this.#keep(state);
     return state;
   }
 
@@ -113,26 +115,38 @@ export class TopicLog {
     this.registers = new Map(registers.map((register) => [register.key, { ...register, batch: undefined }]));
   }
 
+  /** Forgets the producers that did nothing since `since` (wall clock, ms); the store remembers them. */
+  forgetProducers(since: number): void {
+    for (const [key, { at, recent }] of this.producers) {
+      if (at < since && recent.at(-1)?.batch?.isSettled !== false) this.producers.delete(key);
+    }
+    // Whoever was stopped before then has long lost the connection on which a later seq could still be under way.
+    for (const [key, at] of this.stopped) if (at < since) this.stopped.delete(key);
+  }
+
   /** HF-6.2 to HF-6.9, in one synchronous step: nothing can come in between. */
   decide(request: PublishRequest, producer: ProducerState, now: number, batch: PendingBatch): Verdict<Decision> {
-    const { seq, epoch, verdict } = request;
-    if (epoch !== undefined && epoch !== this.epoch) return refused(new HoldfastError('EPOCH_CHANGED', `"${this.topic}" is in epoch ${this.epoch}, not ${epoch}`));
+    const { seq, epoch } = request;
+    if (epoch !== undefined && epoch !== this.epoch)
+      return refused(new HoldfastError('EPOCH_CHANGED', `"${this.topic}" is in epoch ${this.epoch}, not ${epoch}`));
     if (seq <= producer.seq) return this.#recall(request, producer);
     if (seq > producer.seq + 1) return refused(this.#overtaking(request, producer));
-    if (verdict?.retryable === true) {
-      this.stopped.add(producer.key);
-      return refused(verdict);
+    const payloads = request.verdict ?? this.#admit(request);
+    if (payloads instanceof HoldfastError && payloads.retryable) {
+      this.stopped.set(producer.key, now);
+      return refused(payloads);
     }
     this.stopped.delete(producer.key);
-    const payloads = verdict ?? this.#admit(request);
-    const outcome: Outcome =
-      payloads instanceof HoldfastError ? { kind: 'refused', code: payloads.code, message: payloads.message } : { kind: 'accepted', offset: this.last + 1, count: payloads.length };
+    const isRefused = payloads instanceof HoldfastError;
+    const outcome: Outcome = isRefused
+      ? { kind: 'refused', code: payloads.code, message: payloads.message }
+      : { kind: 'accepted', offset: this.last + 1, count: payloads.length };
     producer.seq = seq;
     producer.at = now;
     producer.recent.push({ seq, digest: request.digest, outcome, batch });
     if (producer.recent.length > this.#outcomesMax) producer.recent.shift();
-    const accepted = payloads instanceof HoldfastError ? [] : payloads;
-    this.#append(request, accepted, outcome, now, batch);
+    this.#keep(producer);
+    this.#append(request, isRefused ? [] : payloads, outcome, now, batch);
     return { answer: this.#decision(outcome, false), batch };
   }
 
@@ -140,7 +154,8 @@ export class TopicLog {
   write({ key, merge, value, ifRevision }: RegisterWrite, batch: PendingBatch): Verdict<Register | HoldfastError> {
     const current = this.registers!.get(key);
     if (ifRevision !== undefined && ifRevision !== (current?.revision ?? 0)) {
-      return { answer: new HoldfastError('REVISION_MISMATCH', `register "${key}" is at revision ${current?.revision ?? 0}, not ${ifRevision}`), batch: current?.batch };
+      const message = `register "${key}" is at revision ${current?.revision ?? 0}, not ${ifRevision}`;
+      return { answer: new HoldfastError('REVISION_MISMATCH', message), batch: current?.batch };
     }
     if (merge === 'max' && current !== undefined) {
       const standing: unknown = JSON.parse(current.value);
@@ -153,33 +168,50 @@ export class TopicLog {
     return { answer: register, batch };
   }
 
+  /** A producer of which nothing was decided is not kept: names that lead to nothing cost no memory. */
+  #keep(producer: ProducerState): void {
+    if (producer.seq > 0) this.producers.set(producer.key, producer);
+  }
+
   #recall({ seq, digest, producer: name }: PublishRequest, producer: ProducerState): Verdict<Decision> {
     const known = producer.recent.find((recent) => recent.seq === seq);
-    if (known === undefined) return refused(new HoldfastError('STALE_SEQ', `seq ${seq} of producer "${name}" is older than the last ${this.#outcomesMax} outcomes`));
-    if (known.digest !== digest) return refused(new HoldfastError('SEQ_CONFLICT', `producer "${name}" published something else under seq ${seq}`));
+    if (known === undefined) {
+      const message = `seq ${seq} of producer "${name}" is older than the last ${this.#outcomesMax} outcomes`;
+      return refused(new HoldfastError('STALE_SEQ', message));
+    }
+    if (known.digest !== digest)
+      return refused(new HoldfastError('SEQ_CONFLICT', `producer "${name}" published something else under seq ${seq}`));
     return { answer: this.#decision(known.outcome, true), batch: known.batch };
   }
 
   #overtaking({ seq, producer: name }: PublishRequest, producer: ProducerState): HoldfastError {
-    if (this.stopped.has(producer.key)) return new HoldfastError('PIPELINE_STOPPED', `seq ${producer.seq + 1} of producer "${name}" must succeed first`);
-    if (producer.seq === 0) return new HoldfastError('PRODUCER_UNKNOWN', `"${this.topic}" does not know producer "${name}", so seq ${seq} cannot follow`);
+    if (this.stopped.has(producer.key))
+      return new HoldfastError('PIPELINE_STOPPED', `seq ${producer.seq + 1} of producer "${name}" must succeed first`);
+    if (producer.seq === 0)
+      return new HoldfastError('PRODUCER_UNKNOWN', `"${this.topic}" does not know producer "${name}", so seq ${seq} cannot follow`);
     return new HoldfastError('SEQ_GAP', `seq ${producer.seq + 1} of producer "${name}" is next, not ${seq}`);
   }
 
   #admit({ identity, ifHead, payloads }: PublishRequest): readonly Payload[] | HoldfastError {
-    if (ifHead !== undefined && ifHead !== this.last) return new HoldfastError('HEAD_MISMATCH', `the last offset of "${this.topic}" is ${this.last}, not ${ifHead}`);
+    if (ifHead !== undefined && ifHead !== this.last)
+      return new HoldfastError('HEAD_MISMATCH', `the last offset of "${this.topic}" is ${this.last}, not ${ifHead}`);
     return this.kind.admit?.({ topic: this.topic, identity, offset: this.last + 1, payloads }) ?? payloads;
   }
 
-  #append({ identity, producer, seq, digest }: PublishRequest, payloads: readonly Payload[], outcome: Outcome, at: number, batch: PendingBatch): void {
+  #append(request: PublishRequest, payloads: readonly Payload[], outcome: Outcome, at: number, batch: PendingBatch): void {
+    const { identity, producer, seq, digest } = request;
+    const { subject } = identity;
     const entries: Entry[] = [];
-    for (const payload of payloads) entries.push({ offset: ++this.last, producer, seq, from: identity.subject, at, payload });
-    batch.publish(this, { topic: this.topic, subject: identity.subject, producer, seq, digest, at, outcome, payloads }, entries);
+    for (const payload of payloads) entries.push({ offset: ++this.last, producer, seq, from: subject, at, payload });
+    batch.publish(this, { topic: this.topic, subject, producer, seq, digest, at, outcome, payloads }, entries);
   }
 
   #decision(outcome: Outcome, duplicate: boolean): Decision {
-    if (outcome.kind === 'accepted') return { kind: 'accepted', offset: outcome.offset, count: outcome.count, epoch: this.epoch, duplicate };
-    return { kind: 'refused', error: new HoldfastError(outcome.code as HoldfastError['code'], outcome.message) };
+    if (outcome.kind === 'accepted')
+      return { kind: 'accepted', offset: outcome.offset, count: outcome.count, epoch: this.epoch, duplicate };
+    // A later version may have refused it with a code that this one does not know; it is no less terminal.
+    const code = isErrorCode(outcome.code) ? outcome.code : 'REFUSED';
+    return { kind: 'refused', error: new HoldfastError(code, outcome.message) };
   }
 }
 

@@ -16,7 +16,9 @@ export function parseTopicPattern(pattern: string): TopicPattern {
   for (const segment of segments) {
     const isParameter = /^:[A-Za-z][A-Za-z0-9]*$/.test(segment);
     if (!isParameter && (segment.startsWith(':') || !isTopicName(segment))) {
-      throw new HoldfastError('USAGE', `the topic pattern "${pattern}" has a segment "${segment}" that no topic can have`, { hint: 'Write it as "chat/:room", "market/*" or "*".' });
+      throw new HoldfastError('USAGE', `the topic pattern "${pattern}" has a segment "${segment}" that no topic can have`, {
+        hint: 'Write it as "chat/:room", "market/*" or "*".',
+      });
     }
   }
   return { pattern, match: (topic) => match(segments, isOpen, topic.split('/')) };

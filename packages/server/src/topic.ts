@@ -7,7 +7,7 @@ import type { TopicCommit } from './pending-batch.ts';
 import { Presence, type PresenceEvent } from './presence.ts';
 import type { TopicLog } from './topic-log.ts';
 
-/** What a topic asks of its subscriptions. */
+/** What a topic asks of its subscriptions. None of it may throw. */
 export interface TopicSubscriber {
   onCommit(entries: readonly FramedEntry[], commit: TopicCommit): void;
   onReload(): void;

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '@holdfast/wire';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { systemClock } from './clock.ts';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import type { Hub } from './hub.ts';
 import type { Socket, SocketListener } from './socket.ts';
@@ -23,19 +24,37 @@ export interface AttachOptions {
 
 /** A hub that takes upgrades from an HTTP server. */
 export interface Attachment {
-  /** Stops taking upgrades. Connections go on; `hub.close()` ends them. */
+  /** Stops taking upgrades. Connections go on; `hub.close()` ends them. Idempotent. */
   detach(): void;
 }
 
+/** How often the operating system asks an idle peer whether it is there, ms: a plain client need never answer anything else. */
+const KEEP_ALIVE_MS = 30_000;
+/** How long a closing handshake may take when the server itself closes, ms. */
+const CLOSING_MS = 1_000;
+
+/** The upgrade listeners of this module by server, and the paths that each of them serves. */
+const attachments = new WeakMap<Server, Map<(...args: never[]) => void, ReadonlySet<string>>>();
+
 /**
  * Lets a hub take the upgrades of an existing HTTP or HTTPS server on the given paths. Other upgrades are left to the
- * server's other listeners; where there is none, they are refused with 404 (HF-2.2).
+ * server's other listeners; where there is none, they are refused with 404 (HF-2.2). Throws `USAGE` for a path that does
+ * not begin with `/`, or that another hub serves there.
  */
-export function attach(server: Server, { hub, paths = { '/': {} } }: AttachOptions): Attachment {
+export function attach(server: Server, options: AttachOptions): Attachment {
+  const attachment = attachSockets(server, options);
+  return { detach: () => attachment.detach() };
+}
+
+interface SocketAttachment extends Attachment {
+  /** Drops every socket that is still there. */
+  terminate(): void;
+}
+
+function attachSockets(server: Server, { hub, paths = { '/': {} } }: AttachOptions): SocketAttachment {
   const endpoints = new Map(Object.entries(paths).map(([path, options]) => [path, new Endpoint(options)]));
-  for (const path of endpoints.keys()) {
-    if (!path.startsWith('/')) throw new HoldfastError('USAGE', `the path "${path}" must begin with "/"`);
-  }
+  const others = attachments.get(server) ?? new Map<(...args: never[]) => void, ReadonlySet<string>>();
+  for (const path of endpoints.keys()) assertFree(path, others.values());
   const acceptor = new WebSocketServer({
     noServer: true,
     maxPayload: hub.services.limits.frameBytesMax,
@@ -45,16 +64,44 @@ export function attach(server: Server, { hub, paths = { '/': {} } }: AttachOptio
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const endpoint = endpoints.get(pathOf(request));
     if (endpoint === undefined) {
-      if (server.listenerCount('upgrade') === 1) refuse(stream);
+      if (isLastOfAll(server, onUpgrade, pathOf(request))) refuse(stream);
       return;
     }
+    request.socket.setKeepAlive(true, KEEP_ALIVE_MS);
     acceptor.handleUpgrade(request, stream, head, (socket) => {
       const address = request.socket.remoteAddress ?? '';
-      hub.accept(new WsSocket(socket, stream), { endpoint, address, headers: request.headers, isProtocol: socket.protocol === SUBPROTOCOL });
+      hub.accept(new WsSocket(socket, stream), {
+        endpoint,
+        address,
+        headers: request.headers,
+        isProtocol: socket.protocol === SUBPROTOCOL,
+      });
     });
   };
+  attachments.set(server, others.set(onUpgrade, new Set(endpoints.keys())));
   server.on('upgrade', onUpgrade);
-  return { detach: () => void server.off('upgrade', onUpgrade) };
+  return {
+    detach: () => {
+      server.off('upgrade', onUpgrade);
+      others.delete(onUpgrade);
+    },
+    terminate: () => {
+      for (const socket of acceptor.clients) socket.terminate();
+    },
+  };
+}
+
+function assertFree(path: string, taken: Iterable<ReadonlySet<string>>): void {
+  if (!path.startsWith('/')) throw new HoldfastError('USAGE', `the path "${path}" must begin with "/"`);
+  for (const paths of taken)
+    if (paths.has(path)) throw new HoldfastError('USAGE', `the path "${path}" of this server is taken by another hub`);
+}
+
+/** Whether nobody else can answer an upgrade of this path: all listeners are of this module, none serves it, and this is the last. */
+function isLastOfAll(server: Server, listener: (...args: never[]) => void, path: string): boolean {
+  const ours = attachments.get(server);
+  if (ours === undefined || server.listenerCount('upgrade') > ours.size) return false;
+  return [...ours.values()].every((paths) => !paths.has(path)) && [...ours.keys()].at(-1) === listener;
 }
 
 export interface ListenOptions extends AttachOptions {
@@ -79,7 +126,7 @@ export interface HoldfastServer {
 export async function listen(options: ListenOptions): Promise<HoldfastServer> {
   const { hub, port = 8080, host = '127.0.0.1', request = notFound } = options;
   const http = createServer(request);
-  const attachment = attach(http, options);
+  const attachment = attachSockets(http, options);
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject);
     http.listen(port, host, () => {
@@ -89,15 +136,18 @@ export async function listen(options: ListenOptions): Promise<HoldfastServer> {
   });
   const address = http.address() as AddressInfo;
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     attachment.detach();
     await hub.close();
-    await new Promise<void>((resolve) => {
-      http.close(() => resolve());
-      http.closeAllConnections();
-    });
+    const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+    http.closeAllConnections();
+    // A peer that does not answer the closing handshake is not waited for.
+    const timer = systemClock.setTimeout(() => attachment.terminate(), CLOSING_MS);
+    await closed;
+    systemClock.clearTimeout(timer);
   };
-  return { url: `ws://${name}:${address.port}`, port: address.port, http, close };
+  return { url: `ws://${name}:${address.port}`, port: address.port, http, close: () => (closing ??= close()) };
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {
@@ -105,8 +155,13 @@ function pathOf({ url = '/' }: IncomingMessage): string {
   return end === -1 ? url : url.slice(0, end);
 }
 
+const NOT_FOUND_BODY = 'no WebSocket endpoint here.\r\n';
+
 function refuse(stream: Duplex): void {
-  stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 29\r\n\r\nno WebSocket endpoint here.\r\n');
+  // The HTTP server has let go of the socket: an error without a listener would end the process.
+  stream.on('error', () => {});
+  const head = ['HTTP/1.1 404 Not Found', 'Connection: close', 'Content-Type: text/plain', `Content-Length: ${NOT_FOUND_BODY.length}`];
+  stream.end(`${head.join('\r\n')}\r\n\r\n${NOT_FOUND_BODY}`, () => stream.destroy());
 }
 
 const notFound: RequestListener = (_request, response) => {
@@ -136,8 +191,9 @@ class WsSocket implements Socket {
     this.#stream = stream;
   }
 
+  /** 0 below the stream's own mark, beyond which alone it tells when it has drained. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#stream.writableNeedDrain ? this.#socket.bufferedAmount : 0;
   }
 
   send(frame: string | Uint8Array): void {

@@ -1,0 +1,187 @@
+/**
+ * A connection's subscriptions: which topics it follows, which it is about to follow, on which it is a member
+ * (PROTOCOL.md HF-5, HF-7.6). A subscription may be replaced or ended while it is still being opened, and rights may
+ * change in that time.
+ */
+
+import { errorMessage, HoldfastError, type EntryMessage, type Json, type ServerMessage, type SubscribeRequest } from '@holdfast/wire';
+import { startOf } from './cursor.ts';
+import type { Grant, Identity } from './rights.ts';
+import type { OpenTopic, Services } from './services.ts';
+import { Subscription, type Outlet } from './subscription.ts';
+import type { Topic } from './topic.ts';
+
+/** A connection as its subscriptions see it. */
+export interface Subscriber extends Outlet {
+  readonly client: string;
+  /** As of now: its claims change with `auth`. */
+  readonly identity: Identity;
+  sendMessage(message: Exclude<ServerMessage, EntryMessage>): void;
+  /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
+  ask(action: 'subscribe', topic: string): Promise<Grant>;
+}
+
+interface Slot {
+  /** `undefined` while it is being opened. */
+  subscription: Subscription | undefined;
+  /** Settles when the subscription stands or was refused. */
+  opened: Promise<void>;
+  /** Credit that came while it was being opened. */
+  creditUpTo: number;
+}
+
+/** What a member may show of itself, bytes of JSON as UTF-16 units: everybody who enters gets all of them at once. */
+const STATE_LENGTH_MAX = 4_096;
+
+export class Subscriptions {
+  readonly #services: Services;
+  readonly #subscriber: Subscriber;
+  readonly #slots = new Map<string, Slot>();
+  /** Topics by the numbers that this connection was told and may use (HF-9.1). */
+  readonly #numbers = new Map<number, string>();
+  /** The topics on which this connection is a member. */
+  readonly #memberships = new Map<string, Topic>();
+  /** How often rights were asked anew. */
+  #rechecks = 0;
+  #isClosed = false;
+
+  constructor(services: Services, subscriber: Subscriber) {
+    this.#services = services;
+    this.#subscriber = subscriber;
+  }
+
+  /** The topic of a number, while a subscription to it stands or is being replaced. */
+  topicOf(number: number): string | undefined {
+    return this.#numbers.get(number);
+  }
+
+  /** HF-5.1. Rejects with the refusal; `NOT_SUBSCRIBED` if another one, or an end, came before it stood. */
+  async subscribe(request: SubscribeRequest): Promise<void> {
+    if (this.#isClosed) return;
+    const { topic } = request;
+    const { subscriptionsMax } = this.#services.limits;
+    this.#slots.get(topic)?.subscription?.close();
+    this.#slots.delete(topic);
+    if (this.#slots.size >= subscriptionsMax) {
+      this.#forget(topic);
+      throw new HoldfastError('TOO_MANY_SUBSCRIPTIONS', `this connection holds ${subscriptionsMax} subscriptions`);
+    }
+    const slot: Slot = { subscription: undefined, opened: Promise.resolve(), creditUpTo: 0 };
+    this.#slots.set(topic, slot);
+    const opening = this.#open(slot, request);
+    slot.opened = opening.catch(() => undefined);
+    try {
+      await opening;
+    } catch (error) {
+      if (this.#slots.get(topic) === slot) {
+        this.#slots.delete(topic);
+        this.#forget(topic);
+      }
+      throw error;
+    }
+  }
+
+  /** HF-5.11: nothing of the topic is sent from here on. */
+  unsubscribe(topic: string): void {
+    this.#slots.get(topic)?.subscription?.close();
+    this.#slots.delete(topic);
+    this.#forget(topic);
+  }
+
+  /** HF-7.1. */
+  credit(topic: string, upTo: number): void {
+    const slot = this.#slots.get(topic);
+    if (slot === undefined) return;
+    if (slot.subscription === undefined) slot.creditUpTo = Math.max(slot.creditUpTo, upTo);
+    else slot.subscription.cursor.credit(upTo);
+  }
+
+  /** The subscription to a topic, as soon as it stands: a client may send on without waiting. Rejects with `NOT_SUBSCRIBED`. */
+  async live(topic: string): Promise<Subscription> {
+    for (let slot = this.#slots.get(topic); slot !== undefined; slot = this.#slots.get(topic)) {
+      if (slot.subscription !== undefined) return slot.subscription;
+      await slot.opened;
+    }
+    throw new HoldfastError('NOT_SUBSCRIBED', `subscribe to "${topic}" first`);
+  }
+
+  /** HF-7.6: `null` leaves. Rejects with `NOT_SUBSCRIBED` or `TOO_LARGE`. */
+  async show(topic: string, state: Json): Promise<void> {
+    const { identity, client } = this.#subscriber;
+    const { topic: place } = await this.live(topic);
+    if (this.#isClosed) return;
+    if (JSON.stringify(state).length > STATE_LENGTH_MAX)
+      throw new HoldfastError('TOO_LARGE', `a member's state of more than ${STATE_LENGTH_MAX} characters`);
+    if (state === null) {
+      this.#memberships.delete(topic);
+      place.presence.leave(identity.subject, client);
+    } else {
+      this.#memberships.set(topic, place);
+      place.presence.enter(identity.subject, client, state, this);
+    }
+  }
+
+  /** The connection can take more. */
+  resume(): void {
+    for (const { subscription } of this.#slots.values()) subscription?.cursor.pump();
+  }
+
+  /** HF-5.10: asks all rights again; those that are being opened ask again before they stand. */
+  async recheck(): Promise<void> {
+    this.#rechecks += 1;
+    await Promise.all([...this.#slots.values()].map(async ({ subscription }) => subscription?.cursor.recheck()));
+  }
+
+  /** The connection is gone; its members stay for the grace time. */
+  close(): void {
+    this.#isClosed = true;
+    const { identity, client } = this.#subscriber;
+    for (const { subscription } of this.#slots.values()) subscription?.close();
+    for (const { presence } of this.#memberships.values()) presence.drop(identity.subject, client, this);
+    this.#slots.clear();
+    this.#memberships.clear();
+  }
+
+  async #open(slot: Slot, request: SubscribeRequest): Promise<void> {
+    const { id, topic: name, position, last, credit, presence = false } = request;
+    let grant: Grant;
+    let opened: OpenTopic;
+    let round: number;
+    do {
+      round = this.#rechecks;
+      grant = await this.#subscriber.ask('subscribe', name);
+      opened = await this.#services.openTopic(name);
+      if (this.#slots.get(name) !== slot)
+        throw new HoldfastError('NOT_SUBSCRIBED', 'another subscribe or unsubscribe of the same topic came meanwhile');
+    } while (round !== this.#rechecks);
+    const { topic, head } = opened;
+    const start = position ?? startOf(topic.log, head, last);
+    const subscriber = this.#subscriber;
+    const subscription = new Subscription({
+      ...this.#services,
+      topic,
+      viewer: () => subscriber.identity,
+      outlet: subscriber,
+      name: `${subscriber.client} ${subscriber.identity.subject}`,
+      wantsPresence: presence,
+      start,
+      credit,
+      grant,
+      ask: () => subscriber.ask('subscribe', name),
+      onPaused: (error) => subscriber.sendMessage(errorMessage(error, { topic: name })),
+    });
+    slot.subscription = subscription;
+    this.#numbers.set(topic.number, name);
+    subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset });
+    if (slot.creditUpTo > 0) subscription.cursor.credit(slot.creditUpTo);
+    subscription.start();
+  }
+
+  /** What went with the subscription to a topic. */
+  #forget(topic: string): void {
+    const { identity, client } = this.#subscriber;
+    this.#memberships.get(topic)?.presence.release(identity.subject, client, this);
+    this.#memberships.delete(topic);
+    for (const [number, name] of this.#numbers) if (name === topic) this.#numbers.delete(number);
+  }
+}
