@@ -5,6 +5,7 @@
 
 import { createClient, type Client, type PublishOptions } from '@holdfast/client';
 import type { Data, HoldfastError } from '@holdfast/wire';
+import { Beside } from './beside.ts';
 import { Consumer } from './consumer.ts';
 import type { Ledger, Publication } from './ledger.ts';
 import type { Network, Route } from './network.ts';
@@ -14,6 +15,7 @@ import { Process, type WallClock } from './process.ts';
 import type { Profile } from './profile.ts';
 import type { Verdict } from './properties.ts';
 import type { Chance } from './random.ts';
+import type { Tally } from './tally.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
 
@@ -30,6 +32,7 @@ export interface DeviceOptions {
   readonly verdict: Verdict;
   readonly network: Network;
   readonly ledger: Ledger;
+  readonly tally: Tally;
 }
 
 /** What a device does, and how often. */
@@ -40,6 +43,7 @@ const ACTIONS = [
   ['publish for a while', 4],
   ['publish what is refused', 2],
   ['join or leave', 10],
+  ['act beside the log', 15],
 ] as const;
 
 type Action = (typeof ACTIONS)[number][0];
@@ -52,6 +56,7 @@ export class Device {
   readonly wallClock: WallClock;
   readonly outbox: OutboxDisk;
   readonly consumers: Consumer[] = [];
+  readonly beside: Beside;
   readonly #options: DeviceOptions;
   #process: Process | undefined;
   #client: Client | undefined;
@@ -67,6 +72,7 @@ export class Device {
     this.wallClock = { skewMs: chance.between(-60_000, 60_000) };
     this.route = { quality: { latencyMs: profile.latencyMs, jitterMs: profile.jitterMs, bytesPerMs: Infinity }, connects: 'accepted' };
     this.outbox = new OutboxDisk({ timeline, chance, trace, health: { meanMs: profile.outboxMs, failures: 0 }, onDurable: (changes) => ledger.durable(changes) });
+    this.beside = new Beside(options);
     for (const topic of options.topics) this.#addConsumers(topic);
     this.start();
   }
@@ -109,6 +115,7 @@ export class Device {
       clock: process,
       random: chance.fork(process.name).next,
     });
+    this.beside.begin(this.#client, process);
     for (const consumer of this.consumers) if (chance.is(0.7)) consumer.join(this.#client, process);
   }
 
@@ -151,13 +158,13 @@ export class Device {
   }
 
   #addConsumers(topic: string): void {
-    const { chance, profile, name, subject, ledger, verdict, trace } = this.#options;
+    const { chance, profile, name, subject, ledger, verdict, trace, tally } = this.#options;
     const count = chance.integer(0, profile.consumersPerTopicMax);
     for (let at = 1; at <= count; at++) {
       const last = chance.pick([undefined, 3, 1_000_000]);
       const windowCount = chance.pick([1, 2, 5, undefined]);
       const itemMs = chance.is(0.6) ? 0 : chance.logarithmic(0.1, 200);
-      this.consumers.push(new Consumer({ name: `${name}:${this.consumers.length + 1}`, topic, subject, ledger, verdict, trace, chance, last, windowCount, itemMs }));
+      this.consumers.push(new Consumer({ name: `${name}:${this.consumers.length + 1}`, topic, subject, ledger, verdict, trace, tally, chance, last, windowCount, itemMs }));
     }
   }
 
@@ -182,6 +189,8 @@ export class Device {
         return this.#publish(topic, 1, {}, true);
       case 'join or leave':
         return this.#joinOrLeave();
+      case 'act beside the log':
+        return this.beside.act(topic);
     }
   }
 
@@ -211,10 +220,12 @@ export class Device {
     const handle = this.#client!.topic(topic);
     const promise = count === 1 ? handle.publish(items[0]!, options) : handle.publishAll(items, options);
     promise.then(
-      ({ offset, epoch, duplicate }) => {
+      (published) => {
+        const { offset, epoch, duplicate } = published;
         unsettled.delete(publication);
         trace.line(this.name, `learns ${ids[0]} is at ${offset} of ${epoch}${duplicate ? ', a duplicate' : ''}`);
-        ledger.acknowledged(publication, offset, epoch);
+        ledger.acknowledged(publication, published);
+        this.beside.acknowledged(topic, epoch, offset);
       },
       (error: HoldfastError) => {
         unsettled.delete(publication);

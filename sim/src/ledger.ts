@@ -4,12 +4,13 @@
  * rest at the moment when it happens (properties.ts).
  */
 
-import type { OutboxChanges } from '@holdfast/client';
+import type { OutboxChanges, Published } from '@holdfast/client';
 import type { Batch, DecidedPublish, Head } from '@holdfast/server';
 import type { HoldfastError } from '@holdfast/wire';
 import type { Disk, DiskWitness } from './disk.ts';
 import { contentOf, type Content } from './payload.ts';
 import type { Verdict } from './properties.ts';
+import type { Tally } from './tally.ts';
 
 /** One epoch of one topic, as the disk has it or had it. */
 export interface Log {
@@ -62,6 +63,7 @@ export interface LedgerOptions {
 
 export class Ledger implements DiskWitness {
   readonly #verdict: Verdict;
+  readonly #tally: Tally;
   readonly #options: LedgerOptions;
   readonly #publications = new Map<string, Publication>();
   readonly #logs = new Map<string, Log>();
@@ -72,8 +74,9 @@ export class Ledger implements DiskWitness {
   /** Topics of which an epoch has ended. */
   readonly #isRenewed = new Set<string>();
 
-  constructor(verdict: Verdict, options: LedgerOptions) {
+  constructor(verdict: Verdict, tally: Tally, options: LedgerOptions) {
     this.#verdict = verdict;
+    this.#tally = tally;
     this.#options = options;
   }
 
@@ -106,8 +109,10 @@ export class Ledger implements DiskWitness {
   }
 
   /** A publish was resolved. */
-  acknowledged(publication: Publication, offset: number, epoch: string): void {
+  acknowledged(publication: Publication, { offset, epoch, duplicate }: Published): void {
     const { ids, topic } = publication;
+    this.#tally.count('acknowledged');
+    if (duplicate) this.#tally.count('acknowledged as duplicate');
     publication.state = 'acknowledged';
     const there = this.log(topic, epoch)?.contents.slice(offset - 1, offset - 1 + ids.length).map(({ id }) => id) ?? [];
     this.#verdict.expect(there.join() === ids.join(), 'acknowledged-at-its-offset', () => `${ids[0]} resolved with ${offset} in ${topic} ${epoch}, where ${there.join(' ') || 'nothing'} is`);
@@ -116,6 +121,7 @@ export class Ledger implements DiskWitness {
   /** A publish was rejected. */
   refused(publication: Publication, error: HoldfastError): void {
     const { code } = error;
+    this.#tally.count(`refused ${code}`);
     // Settles the promise only: the row stays in the outbox.
     if (code === 'PENDING') return;
     const isUncertain = code === 'UNCERTAIN';
@@ -137,6 +143,12 @@ export class Ledger implements DiskWitness {
   acknowledging(topic: string, epoch: string, offset: number): void {
     const log = this.log(topic, epoch);
     this.#verdict.expect((log?.contents.length ?? 0) >= offset, 'acknowledged-when-durable', () => `a server acknowledges ${offset} of ${topic} ${epoch}, which ends at ${log?.contents.length ?? 0}`);
+  }
+
+  /** A register write was resolved with what stands. */
+  registered(topic: string, { key, value, revision }: { readonly key: string; readonly value: unknown; readonly revision: number }): void {
+    const isThere = [...this.#logs.values()].some((log) => log.topic === topic && log.registers[revision - 1]?.key === key && log.registers[revision - 1]?.value === JSON.stringify(value));
+    this.#verdict.expect(isThere, 'registers-rise', () => `${key} of ${topic} is said to stand at ${JSON.stringify(value)} since revision ${revision}, and was never so`);
   }
 
   stored({ found, publishes, registers }: Batch): void {
@@ -178,6 +190,11 @@ export class Ledger implements DiskWitness {
       const have = there.map(({ payload }) => contentOf(payload).id);
       const isSame = want.join() === have.join() && there.every(({ offset }, at) => offset === log.first + at);
       this.#verdict.expect(isSame, 'acknowledged-stays', () => `${topic} ${log.epoch} holds ${have.length} entries where ${want.length} were stored`);
+      for (const { key, value, revision } of disk.topics.get(topic)?.registers.values() ?? []) {
+        const newest = log.registers.findLastIndex((register) => register.key === key) + 1;
+        const stands = newest === revision && log.registers[revision - 1]!.value === value;
+        this.#verdict.expect(stands, 'acknowledged-stays', () => `${key} of ${topic} is ${value} of revision ${revision} on the disk, and was written last at ${newest}`);
+      }
     }
   }
 

@@ -1,9 +1,54 @@
-import { simulate } from './simulation.ts';
-const seed0 = Number(process.argv[2] ?? 1), n = Number(process.argv[3] ?? 1);
-const t0 = Date.now(); let events = 0;
-for (let seed = seed0; seed < seed0 + n; seed++) {
-  const o = await simulate({ seed, steps: Number(process.argv[5] ?? 300), print: process.argv[4] === 't' ? (l) => console.log(l) : undefined });
-  events += o.eventCount;
-  if (o.violation || n < 5) console.log(o.seed, o.violation, o.eventCount, o.lastedMs, o.digest);
+/** `npm run sim -- ...`: see README.md. */
+
+import { parseArgs } from 'node:util';
+import { FAULTS } from './faults.ts';
+import { runSeeds, type SeedsOptions } from './seeds.ts';
+
+const USAGE = `npm run sim -- [options]
+
+  --seeds N     how many runs, each from its own seed (default 100; 1 with --seed)
+  --seed S      the first seed (default 1)
+  --steps N     actions in one run (default 300)
+  --trace       print everything that happens
+  --fault NAME  plant a fault, to see it found: ${FAULTS.map(({ name }) => name).join(', ')}
+
+Exits with 1 if a property is violated, and says how to see it again.`;
+
+const STEPS = 300;
+
+function wholeNumber(text: string | undefined, name: string, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`--${name}: want a whole number, got "${text}"`);
+  return value;
 }
-console.log(events, Date.now() - t0);
+
+async function main(): Promise<number> {
+  const string = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { seeds: string, seed: string, steps: string, fault: string, trace: { type: 'boolean' }, help: { type: 'boolean' } } });
+  if (values.help === true) {
+    console.log(USAGE);
+    return 0;
+  }
+  const options: SeedsOptions = {
+    firstSeed: wholeNumber(values.seed, 'seed', 1),
+    seedCount: wholeNumber(values.seeds, 'seeds', values.seed === undefined ? 100 : 1),
+    steps: wholeNumber(values.steps, 'steps', STEPS),
+    isTraced: values.trace === true,
+    fault: undefined,
+  };
+  const print = (line: string): void => console.log(line);
+  if (values.fault === undefined) return runSeeds(options, print);
+  const fault = FAULTS.find(({ name }) => name === values.fault);
+  if (fault === undefined) throw new Error(`no fault "${values.fault}"; there are ${FAULTS.map(({ name }) => name).join(', ')}`);
+  // Only here, so that a run without faults needs no bundler.
+  const { runPlanted } = await import('./plant.ts');
+  return runPlanted(fault, options, print);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

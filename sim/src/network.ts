@@ -25,10 +25,17 @@ export interface Route {
   connects: 'accepted' | 'refused' | 'swallowed';
 }
 
-/** Who takes connections, and what looks at each frame that the server sends. */
+/** Who takes connections. */
 export interface Door {
   readonly process: Process;
   accept(socket: Socket): void;
+}
+
+/** Whoever listens on the wire. */
+export interface Tap {
+  fromClient(link: string, frame: string | Uint8Array): void;
+  /** `bufferedBytes`: what waits before it. */
+  fromServer(link: string, frame: string | Uint8Array, bufferedBytes: number): void;
 }
 
 /** One side of a connection. */
@@ -171,8 +178,8 @@ export class Network {
   readonly #chance: Chance;
   readonly #trace: Trace;
   readonly #connections = new Set<Connection>();
-  /** Gets each frame that a server sends, before it is under way. */
-  onServerFrame: (frame: string | Uint8Array, bufferedBytes: number) => void = () => {};
+  /** Gets each frame before it is under way. */
+  tap: Tap | undefined;
   #door: Door | undefined;
   #connectionCount = 0;
 
@@ -244,6 +251,7 @@ export class Network {
     return {
       send: (frame) => {
         this.#trace.line(client.name, `${name} > ${textOf(frame)}`);
+        this.tap?.fromClient(name, frame);
         end!.send(frame);
       },
       close: (code, reason) => {
@@ -264,8 +272,8 @@ export class Network {
         return end.out.bufferedBytes;
       },
       send: (frame) => {
-        this.onServerFrame(frame, end.out.bufferedBytes);
         this.#trace.line(end.process.name, `${name} < ${textOf(frame)}`);
+        this.tap?.fromServer(name, frame, end.out.bufferedBytes);
         end.send(frame);
       },
       close: (code, reason) => end.close(code, reason),

@@ -3,6 +3,7 @@
 /** Names of properties, and what each says. Clauses are those of PROTOCOL.md, decisions those of its HF-15. */
 export const PROPERTIES = {
   'acknowledged-when-durable': 'HF-6.7, decision 9: when a server says `ack`, the payloads are durable at that offset of that epoch',
+  'told-when-durable': 'HF-5.4, decision 9: an entry is sent only when it is durable, under the number and epoch that it has there',
   'acknowledged-at-its-offset': 'HF-6.7: what a publish resolves with is where its payloads are in the log',
   'acknowledged-stays': 'HF-5.4, HF-6.7: at the end the disk holds every entry that was ever stored and not cut, unchanged, at its offset',
   'nothing-twice': 'HF-6.5, decisions 1 to 3: no payload is in a log twice, nor in two epochs of it if its sender knew the first (HF-6.8)',
@@ -16,8 +17,11 @@ export const PROPERTIES = {
   'consumer-order': 'HF-5.3, HF-5.8, decisions 10 and 12: a consumer sees each entry after its position exactly once, in order, as it is in the log; hidden ones never',
   'gaps-legal': 'HF-5.7, decision 11: a gap comes only where history was cut or the epoch changed, and says how far',
   'position-is-processed': 'HF-5.9, decision 14: a consumer\'s position is what it processed last, and nothing else moves it',
-  'registers-rise': 'HF-7.8, decision 13: a consumer sees revisions only rise, and the values that were written under them',
-  'queues-bounded': 'HF-7.1, HF-7.2: a server buffers no more than `queueBytesMax` and a frame for a connection, a reader no more than its window',
+  'registers-rise': 'HF-7.7, HF-7.8, decision 13: a consumer sees revisions only rise, and the values that were written under them; what a write is told stands',
+  'signals-in-place': 'HF-7.4: a signal arrives once, after those sent before it, and never before entries that its sender knew to be stored',
+  'members-agree': 'HF-7.6, decision 18: when faults stop and the grace time is over, whoever watches sees exactly those who are there',
+  'credit-kept': 'HF-7.1, decision 17: a server sends no entry beyond the credit',
+  'queues-bounded': 'HF-7.2: a server buffers no more than `queueBytesMax` and a frame for a connection',
   'all-settled': 'promise 4, HF-6.13: when faults stop, every publish settles, every outbox empties, every promise and iteration ends with its client',
   'all-arrived': 'decision 10, HF-5.5: when faults stop, every consumer reaches the head',
   'nothing-left-behind': 'promise 4: no timer outlives the client or hub that set it',

@@ -11,14 +11,18 @@ import { drawProfile, type Profile } from './profile.ts';
 import { Verdict, type Violation } from './properties.ts';
 import { Chance } from './random.ts';
 import { Server } from './server.ts';
+import type { Tally } from './tally.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 import { Weather } from './weather.ts';
+import { Wiretap } from './wiretap.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
   /** Actions of all devices together. */
   readonly steps: number;
+  /** Gets counts of what happened. */
+  readonly tally: Tally;
   /** Gets every line of the trace. */
   readonly print?: ((line: string) => void) | undefined;
 }
@@ -58,9 +62,9 @@ class Simulation {
   readonly #verdict: Verdict;
   readonly #profile: Profile;
   readonly #ledger: Ledger;
-  readonly #network: Network;
   readonly #disk: Disk;
   readonly #server: Server;
+  readonly #topics: readonly string[];
   readonly #devices: readonly Device[];
   readonly #weather: Weather;
   #stepsLeft: number;
@@ -68,26 +72,27 @@ class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.#stepsLeft = options.steps;
+    const { tally } = options;
     const chance = (this.#chance = new Chance(options.seed));
     const timeline = (this.#timeline = new Timeline((error) => this.escaped(error)));
     const trace = (this.#trace = new Trace(timeline, options.print));
     const verdict = (this.#verdict = new Verdict(() => timeline.nowMs));
     const profile = (this.#profile = drawProfile(chance.fork('profile')));
     trace.line('profile', JSON.stringify(profile));
-    const ledger = (this.#ledger = new Ledger(verdict, { isForgetful: profile.producerSilenceMs < 60_000, isClockSteady: profile.calamities.every(({ kind }) => kind !== 'clock jump') }));
-    const network = (this.#network = new Network(timeline, chance.fork('network'), trace));
+    const ledger = (this.#ledger = new Ledger(verdict, tally, { isForgetful: profile.producerSilenceMs < 60_000, isClockSteady: profile.calamities.every(({ kind }) => kind !== 'clock jump') }));
+    const network = new Network(timeline, chance.fork('network'), trace);
     const health = { meanMs: profile.diskMs, commitFailures: 0, otherFailures: 0 };
     const disk = (this.#disk = new Disk({ timeline, chance: chance.fork('disk'), trace, witness: ledger, health, outcomesMax: profile.outcomesMax }));
-    const world = { profile, timeline, trace, verdict, network };
+    const world = { profile, timeline, trace, verdict, network, tally };
     const server = (this.#server = new Server({ ...world, chance: chance.fork('server'), disk }));
-    const topics = Array.from({ length: profile.topicCount }, (_, at) => `topic/${at + 1}`);
+    const topics = (this.#topics = Array.from({ length: profile.topicCount }, (_, at) => `topic/${at + 1}`));
     const subjects = ['alice', 'bob', 'carol'];
     const devices = (this.#devices = Array.from({ length: profile.deviceCount }, (_, at) => {
       const name = `device${at + 1}`;
       return new Device({ ...world, name, subject: subjects[at % 3]!, subjects, topics, chance: chance.fork(name), ledger });
     }));
     this.#weather = new Weather({ ...world, chance: chance.fork('weather'), disk, server, devices, topics });
-    this.#watchServer();
+    network.tap = new Wiretap(ledger, verdict, profile.queueBytesMax);
   }
 
   /** Something was thrown or rejected where nobody took it. */
@@ -137,12 +142,13 @@ class Simulation {
     while (!isDone && !this.#isOver && this.#timeline.nowMs < beganAtMs + CALM_MAX_MS) {
       await this.#timeline.run(this.#timeline.nowMs + CALM_STEP_MS, () => this.#isOver);
       for (const device of this.#devices) if (device.process !== undefined) device.joinAll();
-      isDone = this.#devices.every((device) => device.isDone && device.late === undefined);
+      isDone = this.#devices.every((device) => device.isDone && device.late === undefined) && this.#disagreement === undefined;
     }
     for (const device of this.#devices) {
       this.#verdict.expect(device.isDone, 'all-settled', () => `${CALM_MAX_MS} ms after the faults stopped ${device.unfinished}`);
       this.#verdict.expect(device.late === undefined, 'all-arrived', () => `${CALM_MAX_MS} ms after the faults stopped ${device.late?.place}`);
     }
+    this.#verdict.expect(this.#disagreement === undefined, 'members-agree', () => `${CALM_MAX_MS} ms after the faults stopped ${this.#disagreement}`);
     this.#ledger.compare(this.#disk);
     this.#ledger.settled();
   }
@@ -159,16 +165,15 @@ class Simulation {
     await this.#timeline.run(this.#timeline.nowMs + END_MAX_MS, () => this.#isOver);
   }
 
-  #watchServer(): void {
-    const { queueBytesMax } = this.#profile;
-    this.#network.onServerFrame = (frame, bufferedBytes) => {
-      this.#verdict.expect(bufferedBytes <= queueBytesMax + FRAMES_BEYOND_BYTES, 'queues-bounded', () => `${bufferedBytes} bytes are buffered for a connection that may hold ${queueBytesMax}`);
-      if (typeof frame !== 'string' || !frame.startsWith('{"type":"ack"')) return;
-      const { topic, epoch, offset, count = 1 } = JSON.parse(frame) as { topic: string; epoch: string; offset: number; count?: number };
-      this.#ledger.acknowledging(topic, epoch, offset + count - 1);
-    };
+  /** Who watches a topic's members and does not see exactly those who entered it, for a report. */
+  get #disagreement(): string | undefined {
+    for (const topic of this.#topics) {
+      const want = this.#devices.flatMap(({ beside }) => beside.enteredWith(topic) ?? []).map((state) => JSON.stringify(state)).sort();
+      for (const { name, beside } of this.#devices) {
+        const have = beside.seen(topic);
+        if (have !== undefined && have.join() !== want.join()) return `${name} sees ${have.join() || 'nobody'} on ${topic}, where ${want.join() || 'nobody'} is`;
+      }
+    }
+    return undefined;
   }
 }
-
-/** One entry beyond the bound, and the acknowledgements, answers and beats that no bound holds back, bytes. */
-const FRAMES_BEYOND_BYTES = 32_768;

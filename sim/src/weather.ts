@@ -7,6 +7,7 @@ import type { Process } from './process.ts';
 import type { Calamity, Profile } from './profile.ts';
 import type { Chance } from './random.ts';
 import type { Server } from './server.ts';
+import type { Tally } from './tally.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
 
@@ -15,6 +16,7 @@ export interface WeatherOptions {
   readonly timeline: Timeline;
   readonly chance: Chance;
   readonly trace: Trace;
+  readonly tally: Tally;
   readonly network: Network;
   readonly disk: Disk;
   readonly server: Server;
@@ -33,6 +35,7 @@ export class Weather {
 
   strike(kind: Calamity): void {
     this.#options.trace.line('weather', kind);
+    this.#options.tally.count(kind);
     this.#strikes[kind]();
   }
 

@@ -8,6 +8,7 @@ import type { Position } from '@holdfast/wire';
 import type { Ledger, Log } from './ledger.ts';
 import { contentOf } from './payload.ts';
 import type { Verdict } from './properties.ts';
+import type { Tally } from './tally.ts';
 
 export interface WitnessOptions {
   readonly name: string;
@@ -16,6 +17,7 @@ export interface WitnessOptions {
   readonly subject: string;
   readonly ledger: Ledger;
   readonly verdict: Verdict;
+  readonly tally: Tally;
 }
 
 export class Witness {
@@ -34,6 +36,7 @@ export class Witness {
 
   /** An item was delivered. `position`: the reader's own, which must be before it. */
   deliver(item: Item, position: Position | undefined): void {
+    this.#options.tally.count(item.type === 'gap' ? `seen gap ${item.reason}` : `seen ${item.type}`);
     this.#place ??= position;
     if (this.#place === undefined) return this.#options.verdict.violated('position-is-processed', `${this.#name} got an item and has no position`);
     if (item.type === 'entry') this.#entry(item, this.#place);

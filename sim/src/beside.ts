@@ -1,0 +1,145 @@
+/** What a device does beside the log (PROTOCOL.md HF-7): registers, signals, presence; and what it may see of the others'. */
+
+import type { Client, Signal, Topic } from '@holdfast/client';
+import { HoldfastError, type Json } from '@holdfast/wire';
+import type { Ledger } from './ledger.ts';
+import type { Process } from './process.ts';
+import type { Verdict } from './properties.ts';
+import type { Chance } from './random.ts';
+import type { Tally } from './tally.ts';
+import type { Trace } from './trace.ts';
+import type { SignalContent } from './wiretap.ts';
+
+export interface BesideOptions {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly chance: Chance;
+  readonly trace: Trace;
+  readonly verdict: Verdict;
+  readonly ledger: Ledger;
+  readonly tally: Tally;
+}
+
+/** What requests end with that are not kept for later, when faults are about. */
+const LEGAL_ENDS: ReadonlySet<string> = new Set(['OFFLINE', 'UNKNOWN_OUTCOME', 'CLOSED', 'STORE_UNAVAILABLE', 'STORE_READ_ONLY', 'GOING_AWAY', 'NOT_SUBSCRIBED', 'REVISION_MISMATCH']);
+
+const KEYS = ['read', 'delivered'];
+
+export class Beside {
+  readonly #options: BesideOptions;
+  /** Topics whose signals and members it follows. */
+  readonly #listensTo: ReadonlySet<string>;
+  readonly #watches: ReadonlySet<string>;
+  #client: Client | undefined;
+  #process: Process | undefined;
+  #count = 0;
+  /** What it entered with, by topic. */
+  #entered = new Map<string, Json>();
+  /** The newest signal of each process, by topic. */
+  #heard = new Map<string, number>();
+  /** The last own entry that was acknowledged, by topic. */
+  #acknowledged = new Map<string, { readonly epoch: string; readonly offset: number }>();
+
+  constructor(options: BesideOptions) {
+    const { chance, topics } = options;
+    this.#options = options;
+    this.#listensTo = new Set(topics.filter(() => chance.is(0.5)));
+    this.#watches = new Set(topics.filter(() => chance.is(0.5)));
+  }
+
+  /** A new process begins, with nothing in memory. */
+  begin(client: Client, process: Process): void {
+    this.#client = client;
+    this.#process = process;
+    this.#entered = new Map();
+    this.#heard = new Map();
+    this.#acknowledged = new Map();
+    for (const topic of this.#listensTo) client.topic(topic).onSignal((signal) => this.#hear(topic, signal));
+    for (const topic of this.#watches) client.topic(topic).members.subscribe(() => {});
+  }
+
+  acknowledged(topic: string, epoch: string, offset: number): void {
+    this.#acknowledged.set(topic, { epoch, offset });
+  }
+
+  /** What it entered a topic with; `undefined`: it is not there. */
+  enteredWith(topic: string): Json | undefined {
+    return this.#entered.get(topic);
+  }
+
+  /** The states of the members that it sees, sorted; `undefined` if it does not look. */
+  seen(topic: string): readonly string[] | undefined {
+    if (!this.#watches.has(topic)) return undefined;
+    const members = this.#client!.topic(topic).members.getSnapshot();
+    return members.map(({ state }) => JSON.stringify(state)).sort();
+  }
+
+  act(name: string): void {
+    const { chance, trace } = this.#options;
+    const topic = this.#client!.topic(name);
+    const action = chance.pick(['raise', 'set', 'signal', 'signal', 'enter', 'leave'] as const);
+    trace.line(this.#options.name, `${action}s in ${name}`);
+    switch (action) {
+      case 'raise':
+        return this.#raise(topic);
+      case 'set':
+        return this.#set(topic);
+      case 'signal':
+        return this.#signal(topic);
+      case 'enter':
+        return this.#enter(topic);
+      case 'leave':
+        this.#entered.delete(name);
+        return this.#settles('leave', topic.leave());
+    }
+  }
+
+  #raise(topic: Topic): void {
+    const value = ++this.#count;
+    const key = this.#options.chance.pick(KEYS);
+    const raised = topic.raise(key, value).then(({ value: stands, revision }) => {
+      this.#options.ledger.registered(topic.name, { key, value: stands, revision });
+      this.#options.verdict.expect(Number(stands) >= value, 'registers-rise', () => `${key} of ${topic.name} was raised to ${value} and stands at ${JSON.stringify(stands)}`);
+    });
+    this.#settles('raise', raised);
+  }
+
+  #set(topic: Topic): void {
+    const { chance } = this.#options;
+    const key = 'title';
+    const value = `${this.#options.name} ${++this.#count}`;
+    const ifRevision = chance.is(0.3) ? { ifRevision: chance.integer(0, 3) } : {};
+    this.#settles(
+      'set',
+      topic.set(key, value, ifRevision).then((stands) => this.#options.ledger.registered(topic.name, stands)),
+    );
+  }
+
+  #signal(topic: Topic): void {
+    const { epoch = '', offset = 0 } = this.#acknowledged.get(topic.name) ?? {};
+    const content: SignalContent = { process: this.#process!.name, count: ++this.#count, epoch, offset };
+    topic.signal({ ...content });
+  }
+
+  #enter(topic: Topic): void {
+    const state = { device: this.#options.name, count: ++this.#count };
+    this.#entered.set(topic.name, state);
+    this.#settles('enter', topic.enter(state));
+  }
+
+  #hear(topic: string, { data }: Signal): void {
+    const { process, count } = data as unknown as SignalContent;
+    const key = `${process} ${topic}`;
+    const isNewer = count > (this.#heard.get(key) ?? 0) && process !== this.#process!.name;
+    this.#options.verdict.expect(isNewer, 'signals-in-place', () => `${this.#options.name} hears signal ${count} of ${process} after ${this.#heard.get(key)}`);
+    this.#heard.set(key, count);
+    this.#options.tally.count('heard signal');
+  }
+
+  #settles(what: string, promise: Promise<void>): void {
+    promise.catch((error: unknown) => {
+      const isLegal = error instanceof HoldfastError && LEGAL_ENDS.has(error.code);
+      this.#options.verdict.expect(isLegal, 'refusals-legal', () => `${what} of ${this.#options.name} ended with ${String(error)}`);
+    });
+  }
+}
