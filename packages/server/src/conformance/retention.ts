@@ -36,6 +36,23 @@ export const retentionCases: readonly StoreCase[] = [
       }),
   },
   {
+    name: 'trimming by bytes counts across restarts',
+    run: async (harness) => {
+      let store = await harness.open();
+      try {
+        const script = await fill(store, 5, () => 100);
+        store = await harness.reopen(store);
+        for (let index = 0; index < 5; index += 1) script.publish('a', new Uint8Array(10));
+        await store.apply(script.take());
+        assert.equal((await store.trim('a', { bytesMax: 550 }))?.first, 1);
+        assert.equal((await store.trim('a', { bytesMax: 250 }))?.first, 4);
+        assert.equal((await store.trim('a', { bytesMax: 49 }))?.first, 7);
+      } finally {
+        await store.close();
+      }
+    },
+  },
+  {
     name: 'trimming by age goes up to the first entry that is young enough',
     run: (harness) =>
       withStore(harness, async (store) => {
