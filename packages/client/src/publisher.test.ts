@@ -112,10 +112,32 @@ describe('publishing (HF-6)', () => {
     const all = Array.from({ length: 20 }, (_, n) => outcome(client.topic(T).publish(n)));
     while (all.some(({ value }) => value === undefined)) {
       await world.clock.advance(10);
+      expect(rows(client).filter(({ state }) => state === 'sending').length).toBeLessThanOrEqual(4);
       held.shift()?.();
     }
     expect(peak).toBe(4);
     expect(stored()).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  });
+
+  it('HF-6.5: sends nothing so far ahead that the server could forget the lowest seq without an answer', async () => {
+    world.server.limits = { ...world.server.limits, inFlightMax: 4 };
+    const held: (() => void)[] = [];
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      world.server.published.push(message);
+      const { topic, producer, seq } = message;
+      const answer = (): void => connection.send({ type: 'ack', topic, producer, seq, offset: seq, epoch: 'e1' });
+      if (seq === 1) held.push(answer);
+      else answer();
+      return true;
+    };
+    const client = await world.connected();
+    const all = Array.from({ length: 8 }, (_, n) => outcome(client.topic(T).publish(n)));
+    await world.clock.advance(100);
+    expect(seqs()).toEqual([1, 2, 3, 4]);
+    held[0]!();
+    await world.clock.advance(100);
+    expect(all.map(({ value }) => value?.offset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it('refuses what no server would take, without spending a seq', async () => {
@@ -297,6 +319,58 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     expect([sent.code, stored()]).toEqual(['UNCERTAIN', []]);
   });
 
+  it('what an earlier process may have sent is uncertain too', async () => {
+    const store = persistent();
+    const first = await world.connected({ store });
+    void first.topic(T).publish('known');
+    await world.clock.advance(10);
+    world.server.onMessage = (message) => message.type === 'publish';
+    void first.topic(T).publish('a');
+    await world.clock.advance(10);
+    const closing = first.close();
+    await world.clock.advance(10);
+    await closing;
+    world.server.onMessage = () => false;
+    world.server.log(T).restart('e2');
+    const second = world.client({ store });
+    const later = outcome(second.topic(T).publish('b'));
+    await open(second);
+    await world.clock.advance(1_000);
+    expect([stored(), rows(second), later.value?.offset]).toEqual([['b'], [{ items: ['a'], state: 'uncertain' }], 1]);
+  });
+
+  it('a cut while the answers are coming in leaves what had none uncertain', async () => {
+    const client = await world.connected();
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      const { topic, producer, seq } = message;
+      if (seq === 1) world.server.refuse(connection, { topic, producer, seq }, { code: 'PRODUCER_UNKNOWN' });
+      return true;
+    };
+    const results = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(10);
+    world.server.onMessage = () => false;
+    world.network.cut();
+    await open(client);
+    expect([stored(), results.map(({ code, value }) => code ?? value?.offset)]).toEqual([['a'], [1, 'UNCERTAIN']]);
+  });
+
+  it('after a refusal that may have come after a commit, a void producer leaves it uncertain', async () => {
+    let refusals = 1;
+    world.server.onPublish = () => (refusals-- > 0 ? { code: 'STORE_UNAVAILABLE', retryable: true, store: true } : undefined);
+    const client = await world.connected();
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(10);
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      const { topic, producer, seq } = message;
+      world.server.refuse(connection, { topic, producer, seq }, { code: 'STALE_SEQ' });
+      return true;
+    };
+    await world.clock.advance(2_000);
+    expect([sent.code, stored()]).toEqual(['UNCERTAIN', ['a']]);
+  });
+
   it('an uncertain row is published anew, or discarded', async () => {
     const client = await world.connected();
     const topic = client.topic(T);
@@ -471,6 +545,28 @@ describe('the store (HF-6.12)', () => {
       await closing;
     }
     expect(stored()).toEqual(['hi', 'hi']);
+  });
+
+  it('what is withdrawn while the record is still being read takes nothing of the record with it', async () => {
+    const store = persistent();
+    world.network.isUnreachable = true;
+    const first = world.client({ store });
+    void first.topic(T).publish('a');
+    await world.clock.advance(10);
+    const closing = first.close();
+    await world.clock.advance(5);
+    await closing;
+    const second = world.client({ store });
+    const early = outcome(second.topic(T).publish('b'));
+    expect(second.discard(second.outbox.getSnapshot()[0]!.id)).toBe(true);
+    await world.clock.advance(10);
+    expect([early.code, rows(second)]).toEqual(['ABORTED', [{ items: ['a'], state: 'queued' }]]);
+    const again = second.close();
+    await world.clock.advance(5);
+    await again;
+    world.network.isUnreachable = false;
+    await open(world.client({ store }));
+    expect(stored()).toEqual(['a']);
   });
 
   it('one that fails stops the sending, says so, and is tried again', async () => {

@@ -2,6 +2,8 @@ import type { ClientMessage } from '@holdfast/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Client } from './client.ts';
 import type { GapItem, Item } from './item.ts';
+import { Requests } from './requests.ts';
+import { Subscription } from './subscription.ts';
 import { collect, outcome, payloads, World } from './world.testing.ts';
 
 const T = 'chat/1';
@@ -316,6 +318,11 @@ describe('several readers of one topic', () => {
     const topic = client.topic(T);
     const slow = topic.items({ position: { epoch: 'e1', offset: 0, revision: 0 } });
     await world.clock.advance(10);
+    // The answer comes after the publish was stored.
+    world.server.onMessage = (message, connection) => {
+      if (message.type === 'read') world.clock.setTimeout(() => world.server.handle(message, connection), 5);
+      return message.type === 'read';
+    };
     const head = collect(topic.items());
     const published = outcome(topic.publish('mine'));
     await world.clock.advance(20);
@@ -350,12 +357,14 @@ describe('several readers of one topic', () => {
     const client = await world.connected();
     const topic = client.topic(T);
     fill(3);
-    topic.items({ position: { epoch: 'e1', offset: 0, revision: 0 } }).close();
+    const first = topic.items();
+    await world.clock.advance(0);
+    first.close();
     await world.clock.advance(0);
     const items = collect(topic.items({ position: { epoch: 'e1', offset: 1, revision: 0 } }));
     await world.clock.advance(20);
     expect(payloads(items)).toEqual([2, 3]);
-    expect(world.network.connectCount).toBe(1);
+    expect([sent('subscribe').length, sent('unsubscribe').length, world.network.connectCount]).toEqual([2, 1, 1]);
   });
 });
 
@@ -476,6 +485,50 @@ describe('registers (HF-7.8)', () => {
     expect(first).toHaveLength(2);
     expect(second.map((item) => item.type === 'register' && item.key)).toEqual(['b']);
     expect(newest.map((item) => item.type === 'register' && item.key)).toEqual(['a', 'b']);
+  });
+});
+
+describe('the epoch (HF-6.8)', () => {
+  it('of a publish is that of this connection’s log, not of the last one’s', async () => {
+    const client = await world.connected();
+    const topic = client.topic(T);
+    collect(topic.items());
+    await world.clock.advance(10);
+    world.server.log(T).restart('e2');
+    world.network.isUnreachable = true;
+    world.network.cut();
+    await world.clock.advance(1);
+    const sentFor = outcome(topic.publish('a'));
+    world.network.isUnreachable = false;
+    await reconnect(client);
+    expect([sentFor.value, world.server.published.length]).toMatchObject([{ offset: 1, epoch: 'e2' }, 1]);
+  });
+});
+
+describe('a hole that nobody else noticed (HF-5.8)', () => {
+  it('is never delivered past', () => {
+    const { clock } = world;
+    const resyncs: string[] = [];
+    const ids: number[] = [];
+    const requests = new Requests(clock, (message) => ids.push((message as { id: number }).id));
+    const subscription = new Subscription(T, 8, {
+      clock,
+      random: () => 0,
+      requests,
+      isOpen: () => true,
+      send: () => {},
+      resync: ({ code }) => resyncs.push(code),
+    });
+    requests.open(8);
+    const position = { epoch: 'e1', offset: 0, revision: 0 };
+    const reader = subscription.read({ position });
+    requests.answer({ type: 'subscribed', id: ids[0]!, topic: T, number: 1, position, head: 9 });
+    const fields = { topic: T, producer: 'p', seq: 1, from: 'x', at: 1, data: 1 };
+    subscription.entry({ type: 'entry', offset: 1, ...fields });
+    expect([reader.received?.offset, resyncs]).toEqual([1, []]);
+    subscription.entry({ type: 'entry', offset: 3, ...fields });
+    subscription.skip({ type: 'skip', topic: T, first: 4, last: 5 });
+    expect([reader.received?.offset, resyncs]).toEqual([1, ['OUT_OF_ORDER', 'OUT_OF_ORDER']]);
   });
 });
 
