@@ -23,6 +23,8 @@ export function App({ visit, open }: AppProps): ReactNode {
         suggestion={suggestion}
         onArrive={(name) => {
           keepName(name, localStorage);
+          // A name in the address would come back at the next reload.
+          history.replaceState(null, '', `?${new URLSearchParams({ room }).toString()}`);
           setSession(open(name, room));
         }}
       />

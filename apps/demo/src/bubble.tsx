@@ -60,4 +60,10 @@ export const Bubble: React.NamedExoticComponent<BubbleProps> = memo(function Bub
       )}
     </article>
   );
-});
+}, isSame);
+
+/** The stream's items are made anew at every change; most of them say what they said before. */
+function isSame(a: BubbleProps, b: BubbleProps): boolean {
+  const keys = Object.keys(a.message) as (keyof Message)[];
+  return a.onSendAgain === b.onSendAgain && a.onDiscard === b.onDiscard && keys.every((key) => a.message[key] === b.message[key]);
+}

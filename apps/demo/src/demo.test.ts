@@ -31,12 +31,20 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await takePictures();
   const complaints = people.flatMap((person) => person.complaints);
   for (const person of people) await person.leave();
   people = [];
   expect(complaints).toEqual([]);
 });
+
+/** What everybody saw when a test failed; the folder stays. */
+async function takePictures(): Promise<void> {
+  const pictures = mkdtempSync(join(tmpdir(), 'holdfast-demo-pictures-'));
+  for (const { name, page } of people) await page.screenshot({ path: join(pictures, `${name}.png`) });
+  process.stderr.write(`What the pages showed is in ${pictures}\n`);
+}
 
 /** As "npm start" builds it: a process of its own, without the variables of the test's. */
 function buildDemo(outDir: string): void {
@@ -92,7 +100,6 @@ describe('two people in a room', () => {
     for (const text of written) await ada.say(text);
     await expect.poll(() => ada.link.getByRole('status').textContent(), soon).toBe('Unplugged · 3 messages waiting');
     expect((await ada.messages()).map(({ state }) => state)).toEqual(['stored', 'waiting', 'waiting', 'waiting']);
-    await ada.page.screenshot({ path: join(folder, 'unplugged.png') });
 
     await ada.page.reload();
     await expect.poll(() => ada.link.getByRole('status').textContent(), soon).toBe('Unplugged · 3 messages waiting');
@@ -106,7 +113,6 @@ describe('two people in a room', () => {
     await expect.poll(() => ada.link.getByRole('status').textContent(), soon).toBe('Connected · everything is delivered');
     expect(await ada.tally()).toMatchObject({ received: '5', duplicates: '0', missing: '0' });
     expect(await ben.tally()).toMatchObject({ received: '5', duplicates: '0', missing: '0', 'cuts survived': '0' });
-    await ben.page.screenshot({ path: join(folder, 'delivered.png') });
   });
 
   it('get it although the server was killed in between, and see that it was', async () => {
@@ -123,7 +129,6 @@ describe('two people in a room', () => {
       await expect.poll(() => ada.link.getByRole('status').textContent(), soon).toMatch(/^Reconnecting · 1 message waiting/);
       await expect.poll(() => ada.link.locator('strong').textContent(), soon).toMatch(/^Reconnecting in \d+ s$/);
       expect(await ben.texts()).toEqual(['calm', 'sail']);
-      await ben.page.screenshot({ path: join(folder, 'reconnecting.png') });
     } finally {
       await server.start();
     }
@@ -161,13 +166,26 @@ describe('a message', () => {
     await expect
       .poll(() => ada.page.locator('.gap').textContent(), soon)
       .toBe('The server began this room anew. What was said before is gone.');
-    await ada.page.screenshot({ path: join(folder, 'uncertain.png') });
+    expect(await ada.page.getByRole('alert').count()).toBe(0);
 
     await ada.button('Discard').last().click();
     await expect.poll(states, soon).toEqual(['perhaps: uncertain']);
     await ada.button('Send again').click();
     await expect.poll(states, soon).toEqual(['perhaps: stored']);
     await expect.poll(() => ada.link.getByRole('status').textContent(), soon).toBe('Connected · everything is delivered');
+  });
+
+  it('that is refused is given back with the reason', async () => {
+    const ada = await enter('Ada', 'museum');
+    await ada.say('May I touch it?');
+    const alert = ada.page.getByRole('alert');
+    await expect
+      .poll(() => alert.locator('span').textContent(), soon)
+      .toBe('Not sent: May I touch it? "Ada" may not publish "chat/museum"');
+    expect(await ada.texts()).toEqual([]);
+    await ada.button('Edit').click();
+    expect(await ada.field.inputValue()).toBe('May I touch it?');
+    expect(await alert.count()).toBe(0);
   });
 
   it('keeps its writing direction, and is text whatever it holds', async () => {
@@ -215,6 +233,7 @@ describe('arriving', () => {
     await page.keyboard.press('Enter');
     await expect.poll(() => page.locator('.people').textContent(), soon).toBe('ALAda Lyou');
 
+    expect(new URL(page.url()).search).toBe('?room=quay');
     await page.reload();
     await expect.poll(() => page.locator('.people').textContent(), soon).toBe('ALAda Lyou');
     const reached = [];

@@ -58,7 +58,7 @@ export function MessageList(props: MessageListProps): ReactNode {
         onScroll={onScroll}
         role="log"
         aria-label={`Messages in ${room}`}
-        aria-live="polite"
+        aria-live={isReady && !isLoading ? 'polite' : 'off'}
         aria-busy={isLoading}
         tabIndex={0}
       >

@@ -86,9 +86,17 @@ export function Room({ session, onLeave }: { readonly session: Session; readonly
         <div className="foot">
           {refusal !== undefined && (
             <p className="refusal" role="alert">
-              {refusal}
-              <button type="button" onClick={() => session.refusal.set(undefined)}>
-                OK
+              <span>
+                Not sent: <q dir="auto">{refusal.text}</q> {refusal.reason}
+              </span>
+              <button
+                type="button"
+                onClick={() => {
+                  setDraft(refusal.text);
+                  session.refusal.set(undefined);
+                }}
+              >
+                Edit
               </button>
             </p>
           )}

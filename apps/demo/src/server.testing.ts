@@ -11,11 +11,15 @@ import {
   listen,
   type HoldfastServer,
   type MemoryDisk,
+  type Question,
   type TopicRule,
   type TopicStore,
 } from '@holdfast/server';
 
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+/** Nobody may publish there. */
+const READ_ONLY = 'chat/museum';
 
 export class DemoServer {
   readonly #folder: string;
@@ -44,7 +48,8 @@ export class DemoServer {
       this.arrivedCount += 1;
     };
     const hub = createHub({ store: this.#store(), topics: [{ pattern: '*', beforePublish: count }], presenceGraceMs: 1_000 });
-    this.#server = await listen({ hub, port: this.#port, request: files(this.#folder) });
+    const paths = { '/': { authorize: ({ action, topic }: Question) => action !== 'publish' || topic !== READ_ONLY } };
+    this.#server = await listen({ hub, paths, port: this.#port, request: files(this.#folder) });
     this.#port = this.#server.port;
     this.#server.http.on('connection', (socket) => {
       this.#sockets.add(socket);

@@ -15,8 +15,16 @@ import {
 } from '@holdfast/client';
 import { Cell } from './cell.ts';
 import { Plug } from './plug.ts';
+import { textOf } from './stream.ts';
 import { isTypingSignal, TypingNotice, Typists } from './typing.ts';
 import { topicOf } from './visit.ts';
+
+/** A message that was not taken. */
+export interface Refusal {
+  readonly text: string;
+  /** A sentence of the server's or the client's. */
+  readonly reason: string;
+}
 
 export interface Session {
   readonly room: string;
@@ -27,10 +35,10 @@ export interface Session {
   readonly members: Topic['members'];
   readonly typists: Observable<readonly string[]>;
   readonly isPulled: Observable<boolean>;
-  /** How often an open connection was lost. */
+  /** How often an open connection was lost and came back. */
   readonly cutCount: Observable<number>;
-  /** Why the last message was not taken, in words. */
-  readonly refusal: Cell<string | undefined>;
+  /** The last message that was not taken, until the next is sent. */
+  readonly refusal: Cell<Refusal | undefined>;
   send(text: string): void;
   /** The draft changed. */
   drafted(isEmpty: boolean): void;
@@ -42,6 +50,9 @@ export interface Session {
   discard(rowId: number): void;
   close(): Promise<void>;
 }
+
+/** Rejections that are no refusals: the row stays and is shown, or whoever discarded it knows. */
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(['UNCERTAIN', 'PENDING', 'ABORTED', 'CLOSED']);
 
 const PULLED_KEY = 'holdfast-demo.pulled';
 /** Entries that are there at once; older ones come by scrolling. */
@@ -55,18 +66,22 @@ export function openSession(name: string, room: string): Session {
   const view = topic.view({ last: LAST });
   const typists = new Typists();
   const notice = new TypingNotice((signal) => topic.signal({ ...signal }));
-  const refusal = new Cell<string | undefined>(undefined);
+  const refusal = new Cell<Refusal | undefined>(undefined);
   const cutCount = new Cell(0);
-  const refused = (error: Error): void => refusal.set(`Not sent: ${error.message}`);
+  const settle = (publish: Promise<unknown>, text: string): void => {
+    publish.catch((error: Error & { readonly code?: string }) => {
+      if (!SHOWN_ELSEWHERE.has(error.code ?? '')) refusal.set({ text, reason: error.message });
+    });
+  };
 
   topic.onSignal(({ from, data }) => {
     if (isTypingSignal(data)) typists.heard(from, data);
   });
   // Who is there is said again by the client after every cut; a first refusal shows in the status.
   topic.enter({}).catch(() => {});
-  watchCuts(client, () => {
-    cutCount.set(cutCount.getSnapshot() + 1);
-    typists.clear();
+  watchCuts(client, {
+    onCut: () => typists.clear(),
+    onReturn: () => cutCount.set(cutCount.getSnapshot() + 1),
   });
 
   return {
@@ -83,7 +98,7 @@ export function openSession(name: string, room: string): Session {
     send: (text) => {
       refusal.set(undefined);
       notice.stopped();
-      topic.publish({ text }).catch(refused);
+      settle(topic.publish({ text }), text);
     },
     drafted: (isEmpty) => notice.changed(isEmpty, Date.now()),
     // A cut in between shows in the status; the next scroll asks again.
@@ -98,7 +113,7 @@ export function openSession(name: string, room: string): Session {
       client.retryNow();
     },
     retryNow: () => client.retryNow(),
-    sendAgain: (rowId) => void client.republish(rowId).catch(refused),
+    sendAgain: (rowId) => settle(client.republish(rowId), textOf(client.outbox.getSnapshot().find(({ id }) => id === rowId)?.items[0])),
     discard: (rowId) => void client.discard(rowId),
     close: () => client.close(),
   };
@@ -119,11 +134,13 @@ function serverUrl(): string {
   return url.href;
 }
 
-function watchCuts({ status }: Client, onCut: () => void): void {
-  let wasOpen = false;
+function watchCuts({ status }: Client, { onCut, onReturn }: { readonly onCut: () => void; readonly onReturn: () => void }): void {
+  let state: 'new' | 'open' | 'cut' = 'new';
   status.subscribe(() => {
     const isOpen = status.getSnapshot().phase === 'open';
-    if (wasOpen && !isOpen) onCut();
-    wasOpen = isOpen;
+    if (isOpen && state === 'cut') onReturn();
+    if (!isOpen && state === 'open') onCut();
+    if (isOpen) state = 'open';
+    else if (state === 'open') state = 'cut';
   });
 }

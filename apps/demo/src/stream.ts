@@ -48,7 +48,7 @@ export type RowKeys = Map<string, string>;
 const RUN_MS = 5 * 60_000;
 
 /** What an entry says: its `text`, or the payload itself where somebody sent something else. */
-function textOf(data: unknown): string {
+export function textOf(data: unknown): string {
   if (data instanceof Uint8Array) return `${data.length} bytes`;
   const text = typeof data === 'object' && data !== null ? (data as { text?: unknown }).text : data;
   return typeof text === 'string' ? text : JSON.stringify(data);
