@@ -26,7 +26,7 @@ export const Bubble: React.NamedExoticComponent<BubbleProps> = memo(function Bub
 }: BubbleProps): ReactNode {
   const { text, from, at, isMine, state, rowId, isFirst, isLast } = message;
   return (
-    <article className="message" data-mine={isMine} data-state={state} data-first={isFirst} data-last={isLast}>
+    <div className="message" data-mine={isMine} data-state={state} data-first={isFirst} data-last={isLast}>
       {!isMine && isLast && <Avatar name={from} />}
       <div className="bubble">
         {isFirst && (
@@ -58,7 +58,7 @@ export const Bubble: React.NamedExoticComponent<BubbleProps> = memo(function Bub
           </button>
         </div>
       )}
-    </article>
+    </div>
   );
 }, isSame);
 
