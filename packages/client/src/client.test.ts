@@ -22,6 +22,28 @@ describe('a client', () => {
     expect(payloads(items)).toEqual([{ text: 'a' }, new Uint8Array([1, 2])]);
   });
 
+  it('HF-3.6: gives a fresh token to the live connection', async () => {
+    let asked = 0;
+    const client = await world.connected({ token: () => `token-${++asked}` });
+    const view = client.topic('chat/1').view();
+    await world.clock.advance(10);
+    world.server.refuse(world.server.connection, { topic: 'chat/1' }, { code: 'FORBIDDEN' });
+    await world.clock.advance(10);
+    expect(view.getSnapshot().phase).toBe('stale');
+    const renewed = outcome(client.renewToken());
+    await world.clock.advance(10);
+    expect(world.server.connection.received.at(-1)).toMatchObject({ type: 'auth', token: 'token-2' });
+    expect(['value' in renewed, view.getSnapshot().phase]).toEqual([true, 'live']);
+    const other = world.client({ token: 'fixed' });
+    expect(() => other.renewToken()).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+
+  it('is the same topic for the same name', () => {
+    const client = world.client();
+    expect(client.topic('chat/1')).toBe(client.topic('chat/1'));
+    expect(client.topic('chat/1').name).toBe('chat/1');
+  });
+
   it('goes on after a cut with nothing lost and nothing twice', async () => {
     const client = await world.connected();
     const topic = client.topic('chat/1');

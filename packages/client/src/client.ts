@@ -18,6 +18,7 @@ import {
 } from '@holdfast/wire';
 import { systemClock, type Clock } from './clock.ts';
 import { Connection, type Phase, type TokenSource } from './connection.ts';
+import { ignorable } from './deferred.ts';
 import { Computed, type Observable } from './observable.ts';
 import { createMemoryOutbox } from './outbox-memory.ts';
 import type { OutboxStore } from './outbox.ts';
@@ -92,6 +93,11 @@ export interface Client {
   flush(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /** Connects now instead of later. */
   retryNow(): void;
+  /**
+   * Asks for a token and gives it to the live connection (HF-3.6): subscriptions whose right had ended go on if the new
+   * rights allow. Throws `USAGE` if the token cannot change; rejects as `call` does.
+   */
+  renewToken(): Promise<void>;
   /** Waits up to `drainMs` (default 0) for the outbox, then ends everything: every promise settles, every iteration ends. */
   close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -113,6 +119,7 @@ class HoldfastClient implements Client {
   readonly status: Computed<ClientStatus> = new Computed(() => this.#statusNow());
   readonly outbox: Observable<readonly OutboxRow[]>;
   readonly #clock: Clock;
+  readonly #token: TokenSource | undefined;
   readonly #random: Random;
   readonly #window: number;
   readonly #connection: Connection;
@@ -131,6 +138,7 @@ class HoldfastClient implements Client {
     const { url, token, clock = systemClock, random = systemRandom, backoff = {}, attemptsMax = Number.POSITIVE_INFINITY } = options;
     const socket = options.socket ?? webSocketFactory(options.WebSocket);
     this.#clock = clock;
+    this.#token = token;
     this.#random = random;
     this.#window = options.window ?? WINDOW;
     this.#connection = new Connection(
@@ -202,6 +210,17 @@ class HoldfastClient implements Client {
 
   retryNow(): void {
     if (this.#closing === undefined) this.#connection.retryNow();
+  }
+
+  renewToken(): Promise<void> {
+    const source = this.#token;
+    if (typeof source !== 'function') throw new HoldfastError('USAGE', 'renewToken: "token" is not a function, so there is no other one');
+    const renew = async (): Promise<void> => {
+      const token = await source();
+      await this.#requests.ask((id) => ({ type: 'auth', id, token }), false);
+      for (const { subscription } of this.#topics.values()) subscription.recovered();
+    };
+    return ignorable(renew());
   }
 
   close({ drainMs = 0 }: { readonly drainMs?: number | undefined } = {}): Promise<void> {

@@ -287,14 +287,14 @@ describe('the heartbeat (HF-8)', () => {
   it('takes a new socket after two beats of silence, and lets the old one go', async () => {
     world.server.heartbeatMs = 1_000;
     const client = await world.connected();
-    const { end } = world.server.connection;
+    const [end] = world.network.ends;
     world.network.cut(true);
     await world.clock.advance(1_900);
     expect(phaseOf(client)).toBe('open');
     await world.clock.advance(1_000);
     expect(world.network.connectCount).toBe(2);
     expect(phaseOf(client)).toBe('open');
-    expect(end.isOpen).toBe(false);
+    expect(end!.isOpen).toBe(false);
   });
 
   it('lives on any frame that arrives', async () => {

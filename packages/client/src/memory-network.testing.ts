@@ -3,8 +3,18 @@
 import type { Clock } from './clock.ts';
 import type { SocketEvents, SocketFactory } from './socket.ts';
 
-/** The server's end of one socket. */
-export class ServerEnd {
+/** The server's end of one socket, as the scripted server sees it. */
+export interface ServerPort {
+  onFrame: (frame: string | Uint8Array) => void;
+  /** It is over, whoever ended it. */
+  onGone: (code: number, reason: string) => void;
+  open(): void;
+  send(frame: string | Uint8Array): void;
+  close(code: number, reason?: string): void;
+}
+
+/** The same in memory. */
+export class ServerEnd implements ServerPort {
   readonly url: string;
   readonly protocols: readonly string[];
   onFrame: (frame: string | Uint8Array) => void = () => {};

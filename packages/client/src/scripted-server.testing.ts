@@ -23,7 +23,7 @@ import {
   type ServerMessage,
   type SubscribeRequest,
 } from '@holdfast/wire';
-import type { MemoryNetwork, ServerEnd } from './memory-network.testing.ts';
+import type { ServerPort } from './memory-network.testing.ts';
 
 interface Outcome {
   readonly digest: string;
@@ -96,12 +96,12 @@ type Refusal = { readonly code: ErrorCode; readonly retryable?: boolean; readonl
 
 /** One connection of the server. */
 export class ServerConnection {
-  readonly end: ServerEnd;
+  readonly end: ServerPort;
   readonly cursors = new Map<string, Cursor>();
   readonly received: ClientMessage[] = [];
   hello: Hello | undefined;
 
-  constructor(end: ServerEnd) {
+  constructor(end: ServerPort) {
     this.end = end;
   }
 
@@ -127,8 +127,8 @@ export class ScriptedServer {
   onMessage: (message: ClientMessage, connection: ServerConnection) => boolean = () => false;
   readonly #topics = new Map<number, string>();
 
-  constructor(network: MemoryNetwork) {
-    network.onConnect = (end) => this.#accept(end);
+  constructor(network: { onConnect: (end: never) => void }) {
+    network.onConnect = (end: ServerPort) => this.#accept(end);
   }
 
   log(topic: string): Log {
@@ -167,7 +167,7 @@ export class ScriptedServer {
     for (const connection of this.connections) for (const cursor of connection.cursors.values()) this.#flow(connection, cursor);
   }
 
-  #accept(end: ServerEnd): void {
+  #accept(end: ServerPort): void {
     const connection = new ServerConnection(end);
     this.connections.add(connection);
     end.onFrame = (frame) => {
