@@ -387,6 +387,39 @@ describe('HF-9.1: numbers of topics', () => {
     expect(named(session.send(publish))).toBe('by number');
   });
 
+  test('a subscription that was ended before its answer came ends with it: its number is never used', () => {
+    openAt(position(0));
+    session.send({ type: 'subscribe', topic: 't', id: 2 });
+    session.send({ type: 'unsubscribe', topic: 't', id: 3 });
+    session.receive(subscribed(position(40), { id: 2 }));
+    expect(named(session.send(publish))).toBe('by name');
+    expect(session.receive(binaryEntry(41))).toMatchObject({ offset: 41 });
+    session.receive(encodeServerMessage({ type: 'reply', id: 3, data: null }));
+    expectBreak(binaryEntry(42), 'BAD_BINARY', 'no topic has the number 7');
+  });
+
+  test('a number is not used while its subscription is being replaced, nor after that was refused', () => {
+    openAt(position(0));
+    expect(named(session.send(publish))).toBe('by number');
+    session.send({ type: 'subscribe', topic: 't', id: 2 });
+    expect(named(session.send(publish))).toBe('by name');
+    session.receive(encodeServerMessage({ type: 'error', id: 2, code: 'STORE_UNAVAILABLE', message: 'm', retryable: true }));
+    expect(named(session.send(publish))).toBe('by name');
+    session.send({ type: 'subscribe', topic: 't', id: 3 });
+    session.receive(subscribed(position(1), { id: 3 }));
+    expect(named(session.send(publish))).toBe('by number');
+  });
+
+  test('the reply to an older unsubscribe leaves a newer subscription alone that is ended as well', () => {
+    openAt(position(0));
+    session.send({ type: 'unsubscribe', topic: 't', id: 2 });
+    session.send({ type: 'subscribe', topic: 't', id: 3 });
+    session.send({ type: 'unsubscribe', topic: 't', id: 4 });
+    session.receive(subscribed(position(40), { id: 3 }));
+    session.receive(encodeServerMessage({ type: 'reply', id: 2, data: null }));
+    expect(session.receive(binaryEntry(41))).toMatchObject({ offset: 41 });
+  });
+
   test('unsubscribing without an id, or from what is not subscribed, changes nothing', () => {
     openAt(position(0));
     session.send({ type: 'unsubscribe', topic: 'u', id: 2 });

@@ -40,7 +40,8 @@ export class ProtocolError extends HoldfastError {
 /** One subscription's reading place. A new subscription to the topic begins a new stream. */
 interface Stream {
   readonly topic: string;
-  readonly number: number;
+  /** Of the topic; -1 until `subscribed` tells it. */
+  number: number;
   position: Position;
   /** Unsubscribed by the client: what is still under way may come. */
   isLeaving: boolean;
@@ -49,10 +50,10 @@ interface Stream {
 export class ClientSession {
   readonly #streams = new Map<string, Stream>();
   readonly #topics = new Map<number, string>();
-  /** The positions asked for, by the id of the subscription, until its answer. */
-  readonly #wanted = new Map<RequestId, Position>();
+  /** What was asked for, by the id of the subscription, until its answer. */
+  readonly #asked = new Map<RequestId, { readonly stream: Stream; readonly wanted: Position | undefined }>();
   /** The streams to forget, by the id of the unsubscription, until its answer. */
-  readonly #leaving = new Map<RequestId, Stream>();
+  readonly #leaving = new Map<RequestId, readonly Stream[]>();
   #phase: ClientPhase = 'greeting';
 
   get phase(): ClientPhase {
@@ -123,8 +124,7 @@ export class ClientSession {
       case 'reply':
         return this.#forget(message.id);
       case 'error':
-        if (message.id !== undefined) this.#wanted.delete(message.id);
-        return;
+        return this.#refused(message.id);
       case 'ack':
       case 'signal':
       case 'presence':
@@ -135,43 +135,55 @@ export class ClientSession {
     }
   }
 
-  #expect({ id, position }: SubscribeRequest): void {
-    if (position !== undefined) this.#wanted.set(id, position);
+  #expect({ id, topic, position: wanted }: SubscribeRequest): void {
+    this.#asked.set(id, { stream: newStream(topic), wanted });
   }
 
   /** HF-5.2: the place that was asked for, since whatever cannot be had is said by a gap. */
   #begin({ id, topic, number, position }: Subscribed): void {
-    const wanted = this.#wanted.get(id);
-    this.#wanted.delete(id);
+    const { stream, wanted } = this.#asked.get(id) ?? { stream: newStream(topic), wanted: undefined };
+    this.#asked.delete(id);
     if (wanted !== undefined && !isSamePlace(wanted, position))
       throw outOfOrder(`"subscribed" to "${topic}" at ${place(position)} where ${place(wanted)} was asked for`);
     const older = this.#streams.get(topic);
     if (older !== undefined) this.#topics.delete(older.number);
-    this.#streams.set(topic, { topic, number, position, isLeaving: false });
+    stream.number = number;
+    stream.position = position;
+    this.#streams.set(topic, stream);
     this.#topics.set(number, topic);
   }
 
-  /** A number is used only while the subscription that told it stands (HF-9.1). */
+  /** A refused subscription has ended the older one of its topic as well (HF-5.1). */
+  #refused(id: RequestId | undefined): void {
+    const asked = id === undefined ? undefined : this.#asked.get(id);
+    if (asked === undefined) return;
+    this.#asked.delete(id!);
+    const older = this.#streams.get(asked.stream.topic);
+    if (older !== undefined) older.isLeaving = true;
+  }
+
+  /** A number is used only while the subscription that told it stands (HF-9.1): not while another is to replace it. */
   #numberOf(topic: string): number | undefined {
     const stream = this.#streams.get(topic);
-    return stream === undefined || stream.isLeaving ? undefined : stream.number;
+    const isReplaced = [...this.#asked.values()].some((asked) => asked.stream.topic === topic);
+    return stream === undefined || stream.isLeaving || isReplaced ? undefined : stream.number;
   }
 
   #leave({ topic, id }: Unsubscribe): void {
-    const stream = this.#streams.get(topic);
-    if (stream === undefined) return;
-    stream.isLeaving = true;
-    if (id !== undefined) this.#leaving.set(id, stream);
+    const asked = [...this.#asked.values()].map(({ stream }) => stream);
+    const leaving = [...this.#streams.values(), ...asked].filter((stream) => stream.topic === topic);
+    for (const stream of leaving) stream.isLeaving = true;
+    if (id !== undefined && leaving.length > 0) this.#leaving.set(id, leaving);
   }
 
   /** HF-5.11: nothing of the topic comes after the reply, unless it was subscribed anew. */
   #forget(id: RequestId): void {
-    const stream = this.#leaving.get(id);
-    if (stream === undefined) return;
+    for (const stream of this.#leaving.get(id) ?? []) {
+      if (this.#streams.get(stream.topic) !== stream) continue;
+      this.#streams.delete(stream.topic);
+      this.#topics.delete(stream.number);
+    }
     this.#leaving.delete(id);
-    if (this.#streams.get(stream.topic) !== stream) return;
-    this.#streams.delete(stream.topic);
-    this.#topics.delete(stream.number);
   }
 
   #stream(topic: string, what: string): Stream {
@@ -209,6 +221,10 @@ export class ClientSession {
       throw outOfOrder(`register revision ${revision} of "${topic}" after ${stream.position.revision}`);
     stream.position = { ...stream.position, revision };
   }
+}
+
+function newStream(topic: string): Stream {
+  return { topic, number: -1, position: { epoch: '', offset: 0, revision: 0 }, isLeaving: false };
 }
 
 /** Whether two positions are at the same entry. Registers change beside the log and do not move the place in it. */
