@@ -286,15 +286,13 @@ describe('reading', () => {
             const reader = topic.items({ position, window: one.window, ...(one.from === 'last' ? { last: 5 } : {}) });
             const own: Followed = { items: [], start: position, isOver: false, close: () => reader.close() };
             followed.push(own);
-            const next = (): void => {
-              void reader.next().then(({ done, value }) => {
-                if (done === true) return;
-                own.items.push(value);
-                if (one.pace === 0) next();
-                else world.clock.setTimeout(next, one.pace);
-              });
+            const follow = async (): Promise<void> => {
+              for await (const item of reader) {
+                own.items.push(item);
+                if (one.pace > 0) await new Promise<void>((resolve) => world.clock.setTimeout(resolve, one.pace));
+              }
             };
-            next();
+            void follow();
           } else if (one.do === 'leave') {
             const own = followed[one.which];
             if (own !== undefined) own.isOver = true;
@@ -325,7 +323,7 @@ describe('reading', () => {
               expect(item.after.epoch !== item.before.epoch || item.after.offset > item.before.offset).toBe(true);
               place = item.after;
             } else if (item.type === 'entry') {
-              const epoch = String(item.data).split(':')[0]!;
+              const epoch = (item.data as string).split(':')[0]!;
               expect(item.data).toBe(logs.get(epoch)![item.offset - 1]);
               if (place !== undefined) expect([epoch, item.offset]).toEqual([place.epoch, place.offset + 1]);
               place = { epoch, offset: item.offset };

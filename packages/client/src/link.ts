@@ -16,7 +16,8 @@ import {
 import type { Clock } from './clock.ts';
 import type { ClientSocket, SocketFactory } from './socket.ts';
 
-export const SUBPROTOCOL = 'holdfast.v1';
+/** HF-2.1. */
+const SUBPROTOCOL = 'holdfast.v1';
 
 /** Why a link is over. `error` is what was learnt beside the code: the server's last `error`, or what broke here. */
 export interface Ending {

@@ -91,7 +91,7 @@ describe('the IndexedDB outbox', () => {
     await dead.store.apply({ rows: [row(1)] });
     dead.kill();
     const records = await Promise.all([browser.tab().store.load(), browser.tab().store.load()]);
-    expect(records.map(({ rows }) => rows.length).sort()).toEqual([0, 1]);
+    expect(records.map(({ rows }) => rows.length).sort((a, b) => a - b)).toEqual([0, 1]);
   });
 
   it('opens the database again when the browser closed it', async () => {

@@ -40,7 +40,7 @@ export interface AskOptions {
 }
 
 /** The default of every request's deadline, ms. */
-export const REQUEST_DEADLINE_MS = 10_000;
+const REQUEST_DEADLINE_MS = 10_000;
 
 export class Requests {
   readonly #clock: Clock;

@@ -1,0 +1,229 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Client } from './client.ts';
+import { createMemoryOutbox } from './outbox-memory.ts';
+import type { OutboxStore } from './outbox.ts';
+import type { OutboxRow } from './publisher.ts';
+import { outcome, World } from './world.testing.ts';
+
+const T = 'chat/1';
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(async () => {
+  await world.close();
+});
+
+/** What stands in the log. */
+function stored(topic = T): unknown[] {
+  return world.server.log(topic).entries.map(({ data }) => data);
+}
+function seqs(): number[] {
+  return world.server.published.map(({ seq }) => seq);
+}
+function rows(client: Client): Pick<OutboxRow, 'items' | 'state'>[] {
+  return client.outbox.getSnapshot().map(({ items, state }) => ({ items, state }));
+}
+async function open(client: Client): Promise<void> {
+  await world.clock.advance(0);
+  while (client.status.getSnapshot().phase !== 'open') await world.clock.advance(50);
+  await world.clock.advance(10);
+}
+/** A persistent outbox in memory. */
+function persistent(store: OutboxStore = createMemoryOutbox()): OutboxStore {
+  return { isPersistent: true, load: () => store.load(), apply: (changes) => store.apply(changes), close: () => store.close() };
+}
+
+describe('the store (HF-6.12)', () => {
+  it('a row and the next seq are durable before the row is sent', async () => {
+    const store = createMemoryOutbox();
+    const applied: string[] = [];
+    const client = await world.connected({
+      store: {
+        ...persistent(store),
+        apply: async (changes) => {
+          await store.apply(changes);
+          for (const row of changes.rows ?? []) applied.push(`stored ${row.seq} next ${changes.producers?.[0]?.nextSeq}`);
+        },
+      },
+    });
+    world.server.onPublish = ({ seq }) => {
+      applied.push(`sent ${seq}`);
+      return undefined;
+    };
+    void client.topic(T).publish('a');
+    void client.topic(T).publish('b');
+    await world.clock.advance(10);
+    expect(applied).toEqual(['stored 1 next 3', 'stored 2 next 3', 'sent 1', 'sent 2']);
+  });
+
+  it('a reload goes on with the same name and producer: nothing lost, nothing twice', async () => {
+    const store = persistent();
+    const first = await world.connected({ store });
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      // The first arrives, and its acknowledgement is lost.
+      if (message.seq === 1) world.server.handle(message, connection);
+      else world.network.cut();
+      return true;
+    };
+    const results = ['a', 'b'].map((text) => outcome(first.topic(T).publish(text)));
+    await world.clock.advance(1);
+    const closing = first.close();
+    await world.clock.advance(10);
+    await closing;
+    expect(results.map(({ code }) => code)).toEqual(['PENDING', 'PENDING']);
+    world.server.onMessage = () => false;
+    const second = world.client({ store });
+    const later = outcome(second.topic(T).publish('c'));
+    await open(second);
+    expect([stored(), later.value?.offset]).toEqual([['a', 'b', 'c'], 3]);
+    expect(new Set(world.server.hellos.map(({ client }) => client)).size).toBe(1);
+    expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(1);
+  });
+
+  it('a new store means a producer that nobody ever had, also under the same client name', async () => {
+    for (let n = 0; n < 2; n++) {
+      const client = await world.connected({ client: 'same' });
+      const sent = outcome(client.topic(T).publish('hi'));
+      await world.clock.advance(10);
+      expect(sent.value).toMatchObject({ offset: n + 1, duplicate: false });
+      const closing = client.close();
+      await world.clock.advance(5);
+      await closing;
+    }
+    expect(stored()).toEqual(['hi', 'hi']);
+  });
+
+  it('what is withdrawn while the record is still being read takes nothing of the record with it', async () => {
+    const store = persistent();
+    world.network.isUnreachable = true;
+    const first = world.client({ store });
+    void first.topic(T).publish('a');
+    await world.clock.advance(10);
+    const closing = first.close();
+    await world.clock.advance(5);
+    await closing;
+    const second = world.client({ store });
+    const early = outcome(second.topic(T).publish('b'));
+    expect(second.discard(second.outbox.getSnapshot()[0]!.id)).toBe(true);
+    await world.clock.advance(10);
+    expect([early.code, rows(second)]).toEqual(['ABORTED', [{ items: ['a'], state: 'queued' }]]);
+    const again = second.close();
+    await world.clock.advance(5);
+    await again;
+    world.network.isUnreachable = false;
+    await open(world.client({ store }));
+    expect(stored()).toEqual(['a']);
+  });
+
+  it('one that fails stops the sending, says so, and is tried again', async () => {
+    const store = createMemoryOutbox();
+    let isBroken = false;
+    const client = await world.connected({
+      store: {
+        ...persistent(store),
+        apply: (changes) => (isBroken ? Promise.reject(new Error('disk full')) : store.apply(changes)),
+      },
+    });
+    isBroken = true;
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(1_000);
+    expect([sent.value, seqs(), client.status.getSnapshot().lastError?.code]).toEqual([undefined, [], 'STORE_UNAVAILABLE']);
+    isBroken = false;
+    await world.clock.advance(20_000);
+    expect([sent.value?.offset, client.status.getSnapshot().lastError]).toEqual([1, undefined]);
+  });
+
+  it('one that cannot be loaded closes the client with its reason', async () => {
+    const client = world.client({ store: { ...persistent(), load: () => Promise.reject(new Error('blocked')) } });
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(100);
+    expect(client.status.getSnapshot()).toMatchObject({ phase: 'closed', lastError: { code: 'STORE_UNAVAILABLE' } });
+    await client.close();
+    await world.clock.advance(1);
+    expect(sent.code).toBe('CLOSED');
+  });
+
+  it('rows of an earlier process expire, and those that may have been sent do not', async () => {
+    const store = persistent();
+    const first = world.client({ store });
+    world.server.onMessage = (message) => message.type === 'publish';
+    void first.topic(T).publish('sent', { ttlMs: 50 });
+    await open(first);
+    world.network.isUnreachable = true;
+    world.network.cut();
+    await world.clock.advance(1);
+    void first.topic(T).publish('queued', { ttlMs: 5_000 });
+    void first.topic(T).publish('expired', { ttlMs: 50 });
+    await world.clock.advance(10);
+    const closing = first.close();
+    await world.clock.advance(5);
+    await closing;
+    await world.clock.advance(1_000);
+    world.server.onMessage = () => false;
+    world.network.isUnreachable = false;
+    const second = world.client({ store });
+    await open(second);
+    expect(stored()).toEqual(['sent', 'queued']);
+  });
+});
+
+describe('subjects (HF-6.11, HF-6.12)', () => {
+  it('rows of one are never sent as another, and go on when the one is back', async () => {
+    const store = persistent();
+    const alice = await world.connected({ store });
+    world.network.cut();
+    const own = outcome(alice.topic(T).publish('alice’s'));
+    world.server.subject = 'bob';
+    await open(alice);
+    expect([own.code, stored()]).toEqual(['PENDING', []]);
+    expect(rows(alice)).toEqual([{ items: ['alice’s'], state: 'held' }]);
+    const bobs = outcome(alice.topic(T).publish('bob’s'));
+    await world.clock.advance(10);
+    expect([bobs.value?.offset, stored()]).toEqual([1, ['bob’s']]);
+    expect(alice.status.getSnapshot()).toMatchObject({ queuedCount: 0, subject: 'bob' });
+    world.server.subject = 'alice';
+    world.network.cut();
+    await open(alice);
+    expect([stored(), rows(alice)]).toEqual([['bob’s', 'alice’s'], []]);
+    expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(2);
+  });
+
+  it('what an earlier process left for alice is not sent when bob logs in', async () => {
+    const store = persistent();
+    const alice = await world.connected({ store });
+    world.network.isUnreachable = true;
+    world.network.cut();
+    void alice.topic(T).publish('alice’s');
+    await world.clock.advance(1);
+    const closing = alice.close();
+    await world.clock.advance(5);
+    await closing;
+    world.network.isUnreachable = false;
+    world.server.subject = 'bob';
+    const bob = world.client({ store });
+    const early = outcome(bob.topic(T).publish('bob’s'));
+    await open(bob);
+    expect([stored(), early.value?.offset]).toEqual([['bob’s'], 1]);
+    expect(rows(bob)).toEqual([{ items: ['alice’s'], state: 'held' }]);
+    const [held] = bob.outbox.getSnapshot();
+    expect(held).toMatchObject({ subject: 'alice' });
+    expect(bob.discard(held!.id)).toBe(true);
+    expect(rows(bob)).toEqual([]);
+  });
+
+  it('what was published before anybody was ever known goes to whoever logs in first', async () => {
+    const store = persistent();
+    world.network.isUnreachable = true;
+    const first = world.client({ store });
+    void first.topic(T).publish('a');
+    await world.clock.advance(10);
+    const closing = first.close();
+    await world.clock.advance(5);
+    await closing;
+    world.network.isUnreachable = false;
+    await open(world.client({ store }));
+    expect(stored()).toEqual(['a']);
+  });
+});
