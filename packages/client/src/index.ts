@@ -21,3 +21,15 @@ export {
   type WebSocketClass,
   type WebSocketLike,
 } from './socket.ts';
+export {
+  HoldfastError,
+  type BackoffOptions,
+  type Data,
+  type EntryRecord,
+  type ErrorCode,
+  type GapReason,
+  type Json,
+  type Member,
+  type Position,
+  type ReadPage,
+} from '@holdfast/wire';
