@@ -29,6 +29,8 @@ export const CALAMITIES = [
 export type Calamity = (typeof CALAMITIES)[number];
 
 export interface Profile {
+  /** How often the weather clears and everything must come right. */
+  readonly roundCount: number;
   readonly deviceCount: number;
   readonly topicCount: number;
   readonly consumersPerTopicMax: number;
@@ -65,6 +67,7 @@ const SELDOM: ReadonlySet<Calamity> = new Set(['disk wiped', 'topic deleted']);
 export function drawProfile(chance: Chance): Profile {
   const latencyMs = chance.logarithmic(0.2, 200);
   return {
+    roundCount: chance.integer(1, 5),
     deviceCount: chance.integer(1, 5),
     topicCount: chance.integer(1, 3),
     consumersPerTopicMax: chance.integer(1, 3),

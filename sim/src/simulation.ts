@@ -1,6 +1,6 @@
 /**
- * One run from one seed: the world is set up, devices act and calamities strike until the steps are used up; then the
- * weather clears, and everything must come right; then all is closed, and nothing may be left.
+ * One run from one seed: the world is set up; devices act and calamities strike, then the weather clears and everything
+ * must come right, round after round until the steps are used up; then all is closed, and nothing may be left.
  */
 
 import { Device } from './device.ts';
@@ -67,11 +67,10 @@ class Simulation {
   readonly #topics: readonly string[];
   readonly #devices: readonly Device[];
   readonly #weather: Weather;
-  #stepsLeft: number;
+  #stepsLeft = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    this.#stepsLeft = options.steps;
     const { tally } = options;
     const chance = (this.#chance = new Chance(options.seed));
     const timeline = (this.#timeline = new Timeline((error) => this.escaped(error)));
@@ -101,8 +100,12 @@ class Simulation {
   }
 
   async run(): Promise<Outcome> {
-    await this.#storm();
-    await this.#calm();
+    const { roundCount } = this.#profile;
+    for (let round = 0; round < roundCount && !this.#isOver; round++) {
+      await this.#storm(round);
+      await this.#calm();
+    }
+    if (!this.#isOver) this.#ledger.settled();
     await this.#end();
     const { violation } = this.#verdict;
     if (violation !== undefined) this.#trace.line('VIOLATION', `${violation.property}: ${violation.detail}`);
@@ -114,13 +117,20 @@ class Simulation {
     return this.#verdict.violation !== undefined;
   }
 
-  async #storm(): Promise<void> {
-    const { paceMs, deviceCount, calamities } = this.#profile;
-    const durationMs = (this.#options.steps * paceMs) / deviceCount;
-    for (const { at, kind } of calamities) this.#timeline.at(at * durationMs, () => this.#weather.strike(kind));
-    for (const device of this.#devices) this.#actLater(device, this.#chance.fork(`acts of ${device.name}`));
+  async #storm(round: number): Promise<void> {
+    const { paceMs, deviceCount, calamities, roundCount } = this.#profile;
+    this.#trace.line('round', `${round + 1} of ${roundCount}`);
+    this.#server.isTroubled = true;
+    this.#stepsLeft = Math.ceil(this.#options.steps / roundCount);
+    const beganAtMs = this.#timeline.nowMs;
+    const durationMs = (this.#stepsLeft * paceMs) / deviceCount;
+    for (const { at, kind } of calamities) {
+      const share = at * roundCount - round;
+      if (share >= 0 && share < 1) this.#timeline.after(share * durationMs, () => this.#weather.strike(kind));
+    }
+    for (const device of this.#devices) this.#actLater(device, this.#chance.fork(`acts of ${device.name} in ${round}`));
     // A run whose devices are all dead or frozen uses up its steps all the same.
-    await this.#timeline.run(Infinity, () => this.#isOver || (this.#stepsLeft === 0 && this.#timeline.nowMs >= durationMs));
+    await this.#timeline.run(Infinity, () => this.#isOver || (this.#stepsLeft === 0 && this.#timeline.nowMs >= beganAtMs + durationMs));
   }
 
   #actLater(device: Device, chance: Chance): void {
@@ -150,7 +160,6 @@ class Simulation {
     }
     this.#verdict.expect(this.#disagreement === undefined, 'members-agree', () => `${CALM_MAX_MS} ms after the faults stopped ${this.#disagreement}`);
     this.#ledger.compare(this.#disk);
-    this.#ledger.settled();
   }
 
   async #end(): Promise<void> {
