@@ -101,14 +101,19 @@ export interface Retention {
  * A node's topics on its own disk. Calls are carried out in the order in which they were made, as seen by one caller:
  * a `read` made after `apply` resolved sees what it stored. Rejections are `HoldfastError`s: `STORE_READ_ONLY` (full
  * disk; nothing of the batch was stored), `STORE_UNAVAILABLE` (closed or failed; the outcome of a batch is then unknown
- * and the caller must rebuild its picture from the store), `STORE_CORRUPT`.
+ * and the caller must rebuild its picture from the store), `STORE_CORRUPT`; `OVERLOADED` where too much waits for the disk
+ * already (nothing of the batch was stored). What was handed in behind a batch that failed to commit fails with it.
  */
 export interface TopicStore {
   /** What a resolved `apply` survives: nothing, the process's death, or power loss. */
   readonly durability: 'memory' | 'process' | 'fsync';
   /** How many outcomes are kept per producer and topic: the W of HF-6.3. */
   readonly outcomesMax: number;
-  /** Atomic and durable when it resolves. Throws an assertion, storing nothing, if an offset, revision or seq is not dense. */
+  /**
+   * Atomic and durable when it resolves. Rejects with an assertion, storing nothing of this batch and disturbing no other,
+   * if an offset, revision or seq is not the next one; a producer that is not known begins at seq 1. What is handed in is
+   * kept, not copied: payloads must not be changed afterwards.
+   */
   apply(batch: Batch): Promise<void>;
   /** `undefined` where the topic was never founded. */
   head(topic: string): Promise<Head | undefined>;

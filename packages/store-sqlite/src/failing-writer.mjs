@@ -14,5 +14,5 @@ while (said.length < 2) {
   );
 }
 const page = await store.read('a', { after: 0 }, { countMax: 1000, bytesMax: 1e6 });
-console.log(JSON.stringify({ acknowledgedCount, said, readable: page.entries.length }));
+process.stdout.write(JSON.stringify({ acknowledgedCount, said, readable: page.entries.length }));
 process.exit(0);

@@ -191,6 +191,6 @@ test('whatever is asked, SQLite answers as the memory store does', { timeout: 12
         await rm(directory, { recursive: true, force: true });
       }
     }),
-    { numRuns: 20 },
+    { numRuns: 12 },
   );
 });

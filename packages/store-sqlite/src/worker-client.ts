@@ -43,7 +43,7 @@ export class WorkerClient<Call extends object> {
     );
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', () => {
-        this.#die(new HoldfastError('STORE_UNAVAILABLE', 'The store is closed.'));
+        this.#die(new HoldfastError('STORE_UNAVAILABLE', 'The store is closed, or its thread has ended.'));
         resolve();
       });
     });
