@@ -4,7 +4,6 @@
  */
 
 import {
-  assertJson,
   DEFAULT_LIMITS,
   HoldfastError,
   isName,
@@ -22,6 +21,7 @@ import { ignorable } from './deferred.ts';
 import { Computed, type Observable } from './observable.ts';
 import { createMemoryOutbox } from './outbox-memory.ts';
 import type { OutboxStore } from './outbox.ts';
+import { assertFrameJson } from './payload.ts';
 import { Publisher, type OutboxRow, type PublishOptions } from './publisher.ts';
 import { systemRandom, type Random } from './random.ts';
 import { refusalOf } from './refusal.ts';
@@ -111,6 +111,7 @@ export function createClient(options: ClientOptions): Client {
 const WINDOW = 256;
 const OUTBOX_COUNT_MAX = 10_000;
 const FLUSH_TIMEOUT_MS = 10_000;
+const CLOSE_DEADLINE_MS = 10_000;
 /** Until a server announced its own. HF-3.2: every server takes 64 subscriptions in one `hello`. */
 const FIRST_LIMITS: Limits = { ...DEFAULT_LIMITS, topicsPerFrameMax: 64 };
 
@@ -191,8 +192,7 @@ class HoldfastClient implements Client {
   }
 
   call(method: string, data?: Json, options?: AskOptions): Promise<Json> {
-    // The frame is a level of its own.
-    if (data !== undefined) assertJson('call', data, this.#limits.depthMax - 1);
+    if (data !== undefined) assertFrameJson('call', data, this.#limits);
     return this.#requests.ask((id) => ({ type: 'call', id, method, ...(data === undefined ? {} : { data }) }), false, options);
   }
 
@@ -243,8 +243,18 @@ class HoldfastClient implements Client {
     this.#connection.close();
     this.#requests.close();
     for (const { subscription } of this.#topics.values()) subscription.close();
-    await this.#loaded;
-    await this.#publisher.close();
+    const ended = this.#loaded.then(() => this.#publisher.close());
+    // A store that never answers must not keep anybody waiting.
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimeout(() => {
+        this.#publisher.settle(false);
+        resolve();
+      }, CLOSE_DEADLINE_MS);
+      void ended.then(() => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   #hello(): Hello {

@@ -135,6 +135,35 @@ describe('the store (HF-6.12)', () => {
     expect([sent.value?.offset, client.status.getSnapshot().lastError]).toEqual([1, undefined]);
   });
 
+  it('one that never answers does not keep close() waiting, nor anybody else', async () => {
+    for (const hung of ['load', 'apply'] as const) {
+      const client = world.client({ store: { ...persistent(), [hung]: () => new Promise(() => {}) } });
+      const sent = outcome(client.topic(T).publish('a'));
+      await world.clock.advance(100);
+      const closed = outcome(client.close());
+      await world.clock.advance(9_000);
+      expect('value' in closed).toBe(false);
+      await world.clock.advance(1_000);
+      expect(['value' in closed, sent.code]).toEqual([true, 'CLOSED']);
+    }
+  });
+
+  it('forgets what expired while nobody was there', async () => {
+    const kept = createMemoryOutbox();
+    const store = persistent(kept);
+    world.network.isUnreachable = true;
+    for (let n = 0; n < 2; n++) {
+      const client = world.client({ store });
+      if (n === 0) void client.topic(T).publish('a', { ttlMs: 50 });
+      await world.clock.advance(10);
+      const closing = client.close();
+      await world.clock.advance(5);
+      await closing;
+      await world.clock.advance(100);
+    }
+    expect((await kept.load()).rows).toEqual([]);
+  });
+
   it('one that cannot be loaded closes the client with its reason', async () => {
     const client = world.client({ store: { ...persistent(), load: () => Promise.reject(new Error('blocked')) } });
     const sent = outcome(client.topic(T).publish('a'));
@@ -211,6 +240,23 @@ describe('subjects (HF-6.11, HF-6.12)', () => {
     expect(held).toMatchObject({ subject: 'alice' });
     expect(bob.discard(held!.id)).toBe(true);
     expect(rows(bob)).toEqual([]);
+  });
+
+  it('a held row that was sent before can be discarded, and is never sent again', async () => {
+    const client = await world.connected();
+    world.server.onMessage = (message) => message.type === 'publish';
+    const results = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(10);
+    world.server.onMessage = () => false;
+    world.server.subject = 'bob';
+    world.network.cut();
+    await open(client);
+    expect(client.discard(client.outbox.getSnapshot()[0]!.id)).toBe(true);
+    world.server.subject = 'alice';
+    world.network.cut();
+    await open(client);
+    await world.clock.advance(1_000);
+    expect([results[0]!.code, stored(), rows(client)]).toEqual(['PENDING', [], [{ items: ['b'], state: 'uncertain' }]]);
   });
 
   it('what was published before anybody was ever known goes to whoever logs in first', async () => {

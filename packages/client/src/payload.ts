@@ -3,7 +3,10 @@
  * the caller does to its object later (a resend with another payload would be `SEQ_CONFLICT`, HF-6.5).
  */
 
-import { assertJson, utf8Length, type Data, type Json } from '@holdfast/wire';
+import { assertJson, HoldfastError, utf8Length, type Data, type Json, type Limits } from '@holdfast/wire';
+
+/** What a frame holds beside the payloads at the most, bytes: the names, the numbers, the punctuation of 256 items. */
+export const FRAME_OVERHEAD_BYTES = 4_096;
 
 /** A payload, and what it takes in a frame. */
 export interface Payload {
@@ -20,6 +23,17 @@ export function copyPayload(what: string, data: Data, depthMax: number): Payload
   assertJson(what, data, depthMax);
   const text = JSON.stringify(data);
   return { data: JSON.parse(text) as Json, sizeBytes: utf8Length(text) };
+}
+
+/** Asserts that a value is JSON and fits into a frame beside the message's other fields. Throws as `copyPayload`, and `TOO_LARGE`. */
+export function assertFrameJson(what: string, value: unknown, { depthMax, frameBytesMax }: Limits): void {
+  // The frame is a level of its own.
+  assertJson(what, value, depthMax - 1);
+  const text = JSON.stringify(value);
+  const roomBytes = frameBytesMax - FRAME_OVERHEAD_BYTES;
+  // No character takes more than three bytes for each of its units.
+  if (text.length * 3 > roomBytes && utf8Length(text) > roomBytes)
+    throw new HoldfastError('TOO_LARGE', `${what}: more than ${roomBytes} bytes`);
 }
 
 /** What payloads take in one frame, bytes: alone, bytes travel as they are, within a list as base64 (HF-1.6). */

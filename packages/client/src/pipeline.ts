@@ -15,6 +15,7 @@ import { backoffDelayMs, HoldfastError, type Ack, type BackoffOptions, type Erro
 import type { Clock } from './clock.ts';
 import type { ProducerRecord } from './outbox.ts';
 import type { OutboxWriter } from './outbox-writer.ts';
+import { FRAME_OVERHEAD_BYTES } from './payload.ts';
 import type { Random } from './random.ts';
 import { refusalOf } from './refusal.ts';
 import type { Published, Row } from './row.ts';
@@ -32,9 +33,6 @@ const NOTHING_STORED: ReadonlySet<string> = new Set([
 
 /** The waits after refusals: they are the server's, so they begin small. */
 const RETRY: BackoffOptions = { baseMs: 200, capMs: 20_000 };
-
-/** What a frame holds beside the payloads at the most, bytes: the names, the numbers, the punctuation of 256 items. */
-const FRAME_OVERHEAD_BYTES = 4_096;
 
 /** Where a pipeline's decisions go. */
 export interface PipelineHost {
@@ -101,11 +99,12 @@ export class Pipeline {
     this.#pump();
   }
 
-  /** Takes out a row that has no seq; says whether it could. */
-  withdraw(row: Row): boolean {
-    const at = this.#queue.indexOf(row);
-    if (at >= 0) this.#queue.splice(at, 1);
-    return at >= 0;
+  /** Takes out a row that is not under way. If it had a seq, the hole that it leaves may cost a new producer. */
+  withdraw(row: Row): void {
+    for (const rows of [this.#queue, this.#assigned]) {
+      const at = rows.indexOf(row);
+      if (at >= 0) rows.splice(at, 1);
+    }
   }
 
   /** There is a connection of this subject: what is unanswered is sent again, in order. */

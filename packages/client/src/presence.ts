@@ -18,6 +18,8 @@ export class Presence {
   #state: Json | undefined;
   #release: (() => void) | undefined;
   #askedCount = 0;
+  /** The server has taken the state since the subscription last came to life. */
+  #isKnown = false;
 
   constructor(subscription: Subscription, requests: Requests) {
     this.#subscription = subscription;
@@ -39,7 +41,7 @@ export class Presence {
   enter(state: Json): Promise<void> {
     if (state === null) throw new HoldfastError('USAGE', 'enter: the state is not null; leave() leaves');
     this.#state = state;
-    this.#release ??= this.#subscription.hold(false);
+    this.#release ??= this.#hold();
     return this.#say();
   }
 
@@ -58,7 +60,7 @@ export class Presence {
   /** There is a connection, and the subscription is on its way. */
   open(): void {
     if (this.#state === undefined || this.#askedCount > 0) return;
-    // The promise of `enter` is settled long since; a refusal leaves the state as it is, for the next connection.
+    // The promise of `enter` is settled long since; a refusal leaves the state as it is, for the next subscription.
     this.#say().catch(() => {});
   }
 
@@ -71,11 +73,26 @@ export class Presence {
     this.#computed.touch();
   }
 
+  /** Needs the subscription, and speaks again whenever it comes to life: a membership needs one, and may have been refused for want of it. */
+  #hold(): () => void {
+    const { listeners } = this.#subscription;
+    const release = this.#subscription.hold(false);
+    const unlisten = listeners.add(() => {
+      if (!this.#subscription.isLive) this.#isKnown = false;
+      else if (!this.#isKnown) this.open();
+    });
+    return () => {
+      unlisten();
+      release();
+    };
+  }
+
   async #say(): Promise<void> {
     const { topic } = this.#subscription;
     this.#askedCount += 1;
     try {
       await this.#requests.ask((id) => ({ type: 'presence', id, topic, state: this.#state ?? null }), true);
+      this.#isKnown = true;
     } finally {
       this.#askedCount -= 1;
     }

@@ -372,7 +372,7 @@ describe('a producer that cannot go on (HF-6.10)', () => {
   });
 
   it('an uncertain row is published anew, or discarded', async () => {
-    const client = await world.connected();
+    const client = await world.connected({ outboxCountMax: 2 });
     const topic = client.topic(T);
     void topic.publish('known');
     await world.clock.advance(10);
@@ -385,6 +385,8 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     world.network.cut();
     await open(client);
     const [a, b] = client.outbox.getSnapshot();
+    void client.republish(a!.id, { signal: AbortSignal.abort() });
+    expect(client.outbox.getSnapshot()[0]).toMatchObject({ id: a!.id, state: 'uncertain' });
     const again = outcome(client.republish(a!.id));
     expect(client.discard(b!.id)).toBe(true);
     expect(client.discard(b!.id)).toBe(false);

@@ -128,6 +128,8 @@ export class Publisher {
     const early = [...this.#rows.values()];
     this.#rows.clear();
     this.#nextId = rows.reduce((max, { id }) => Math.max(max, id), 0) + 1;
+    // From here on ids are those of the record.
+    this.#isLoaded = true;
     const restored = rows.map(
       (record) => new Row(record, frameBytes(record.items.map((item) => copyPayload('outbox', item, DEPTH_MAX))), clock),
     );
@@ -154,15 +156,18 @@ export class Publisher {
       if (subject === undefined) this.#unbound.push(row);
       else this.#pipeline(subject, topic).add(row);
     }
-    this.#isLoaded = true;
     for (const row of early) this.#admit(row);
     this.#changed();
     return name;
   }
 
   /** Throws `USAGE`, `TOO_DEEP` or `FORBIDDEN_KEY` for a payload that no server takes. Everything else settles the promise. */
-  publish(topic: string, items: readonly Data[], { deadlineMs, ttlMs, signal, ifHead }: PublishOptions = {}): Promise<Published> {
-    const { clock, countMax } = this.#options;
+  publish(topic: string, items: readonly Data[], options: PublishOptions = {}): Promise<Published> {
+    return this.#publish(topic, items, options, this.#options.countMax).outcome.promise;
+  }
+
+  #publish(topic: string, items: readonly Data[], { deadlineMs, ttlMs, signal, ifHead }: PublishOptions, countMax: number): Row {
+    const { clock } = this.#options;
     if (items.length === 0) throw new HoldfastError('USAGE', 'publishAll: want at least one item');
     // A frame, a list of entries and an entry are levels of their own (HF-4.1).
     const depthMax = this.#limits.depthMax - (items.length === 1 ? 1 : 3);
@@ -173,14 +178,14 @@ export class Publisher {
     const refusal = this.#refusal(row, countMax);
     if (refusal !== undefined) {
       row.refuse(refusal);
-      return row.outcome.promise;
+      return row;
     }
     if (deadlineMs !== undefined)
       row.after(deadlineMs, () =>
         row.outcome.reject(new HoldfastError('PENDING', `not acknowledged within ${deadlineMs} ms; it stays in the outbox`)),
       );
     this.#admit(row);
-    return row.outcome.promise;
+    return row;
   }
 
   /** There is a connection of `subject`. */
@@ -236,9 +241,11 @@ export class Publisher {
     const row = this.#rows.get(id);
     if (row === undefined || row.record.isUncertain !== true) throw new HoldfastError('USAGE', `the outbox has no uncertain row ${id}`);
     if (this.#isHeld(row)) throw new HoldfastError('USAGE', `row ${id} belongs to "${row.record.subject}"`);
-    // Both in one turn, so both in one write: at no time are there two of it, or none.
-    this.#remove(row, () => row.release());
-    return this.publish(row.record.topic, row.record.items, options);
+    // In place of itself, so there is room for it.
+    const next = this.#publish(row.record.topic, row.record.items, options, this.#options.countMax + 1);
+    // Both in one turn, so both in one write: at no time are there two of it, or none. What is refused changes nothing.
+    if (!next.outcome.isSettled) this.#remove(row, () => row.release());
+    return next.outcome.promise;
   }
 
   /** Resolves when nothing is on its way any more; rejects with `PENDING` after `timeoutMs`. */
@@ -271,12 +278,19 @@ export class Publisher {
     }
     const { store } = this.#options;
     const isKept = (await this.#writer.stop()) && store.isPersistent && this.#isLoaded;
-    for (const row of [...this.#rows.values(), ...this.#withdrawn])
+    this.settle(isKept);
+    await store.close().catch(this.#options.onTrouble);
+  }
+
+  /** Settles what is left; `isKept`: the rows remain in a persistent store. */
+  settle(isKept: boolean): void {
+    this.#isClosed = true;
+    for (const row of [...this.#rows.values(), ...this.#withdrawn]) {
       row.refuse(
         isKept ? new HoldfastError('PENDING', 'the client was closed; the message stays in the outbox') : new HoldfastError('CLOSED'),
       );
+    }
     for (const flush of this.#flushes) flush.reject(new HoldfastError('CLOSED'));
-    await store.close().catch(this.#options.onTrouble);
   }
 
   #refusal(row: Row, countMax: number): HoldfastError | undefined {

@@ -161,7 +161,7 @@ export class Reader implements TopicReader {
 
   gap({ reason, after }: Gap): void {
     const before = this.#received!;
-    const isSilent = this.#isFresh && before.epoch === after.epoch;
+    const isSilent = this.#isFresh && before.epoch === after.epoch && before.offset <= after.offset;
     if (isSilent) return this.#move(after);
     this.#received = after;
     this.#put({ type: 'gap', reason, before, after });

@@ -236,6 +236,16 @@ describe('gaps (HF-5.7)', () => {
     expect(payloads(items)).toEqual([6, 1, 2, 3, 4]);
   });
 
+  it('a head that went back is told to a reader that had nothing yet, too', async () => {
+    fill(6);
+    const client = await world.connected();
+    const items = collect(client.topic(T).items());
+    await world.clock.advance(20);
+    world.server.log(T).entries.length = 4;
+    await reconnect(client);
+    expect([gaps(items).map(({ reason }) => reason), payloads(items)]).toEqual([['ahead'], [1, 2, 3, 4]]);
+  });
+
   it('a reader that lies behind the cut gets the gap, one before it does not', async () => {
     fill(10);
     const client = await world.connected();

@@ -113,6 +113,8 @@ describe('call (HF-7.9)', () => {
   it('throws at once for what is no JSON', async () => {
     const client = await world.connected();
     expect(() => client.call('m', new Uint8Array(1) as never)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(() => client.call('m', 'ü'.repeat(140_000))).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }));
+    expect(() => client.topic(T).enter('x'.repeat(260_000))).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }));
   });
 });
 

@@ -1,7 +1,6 @@
 /** One topic as an application sees it: publish, read, follow, and what goes beside the log (PROTOCOL.md HF-5, HF-6, HF-7). */
 
 import {
-  assertJson,
   HoldfastError,
   isRegisterKey,
   parseReadPage,
@@ -15,6 +14,7 @@ import {
 } from '@holdfast/wire';
 import { ignorable } from './deferred.ts';
 import type { Item } from './item.ts';
+import { assertFrameJson } from './payload.ts';
 import { reportListenerError, type Observable } from './observable.ts';
 import { Presence } from './presence.ts';
 import type { PublishOptions, Publisher } from './publisher.ts';
@@ -210,9 +210,8 @@ export class ClientTopic implements Topic {
     return ignorable(reply.then((data) => data as unknown as RegisterValue));
   }
 
-  /** The frame is a level of its own. */
   #assertJson(what: string, value: Json): void {
-    assertJson(what, value, this.#options.limits().depthMax - 1);
+    assertFrameJson(what, value, this.#options.limits());
   }
 }
 
