@@ -22,8 +22,8 @@ interface Flight {
   readonly arrival: Scheduled;
 }
 
-/** Below this a socket does not ask for patience, bytes: Node's default high-water mark, at the scale of small frames. */
-const HIGH_WATER_BYTES = 1_024;
+/** Below this a socket does not say when it has drained, bytes: Node's high-water mark, at the scale of `queueBytesMax` here. */
+const HIGH_WATER_BYTES = 256;
 
 export class Pipe {
   readonly #timeline: Timeline;
