@@ -86,6 +86,8 @@ export class LogTable {
     if (waiting !== undefined) return void waiting.push({ subject, producer, task });
     const known = log.producers.get(key);
     if (known !== undefined && known.at >= oldest) return task(known);
+    // Who is forgotten is not stopped any more either, else it would never hear that it is unknown.
+    if ((log.stopped.get(key) ?? oldest) < oldest) log.stopped.delete(key);
     const publishes: WaitingPublish[] = [{ subject, producer, task }];
     slot.producersLoading.set(key, publishes);
     const { generation } = slot;
