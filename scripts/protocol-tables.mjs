@@ -44,11 +44,11 @@ export function tablesOf({ ERROR_CODES, CLOSE_CODES, closeAdvice, DEFAULT_LIMITS
   };
 }
 
-/** The text with each table between its markers. Throws if a table has no markers, or more than one pair. */
-export function withTables(text, tables) {
+/** The text with each table between its markers. Throws if a table has no markers, or more than one pair; `where` begins the sentence. */
+export function withTables(text, tables, where = 'PROTOCOL.md') {
   return Object.entries(tables).reduce((filled, [name, table]) => {
     const parts = filled.split(new RegExp(`(?<=<!-- ${name}:[^>]*-->\n)[^]*?(?=<!-- /${name} -->)`));
-    if (parts.length !== 2) throw new Error(`PROTOCOL.md: want one <!-- ${name}: ... --> with its <!-- /${name} -->`);
+    if (parts.length !== 2) throw new Error(`${where}: want one <!-- ${name}: ... --> with its <!-- /${name} -->`);
     return parts.join(`\n${table}\n\n`);
   }, text);
 }

@@ -13,6 +13,8 @@ export interface HubLoad {
 
 export interface HubFigures {
   readonly appendsPerSecond: number;
+  /** Of the whole process, all threads. */
+  readonly cpuMicrosPerAppend: number;
   /** How late the event loop was, 99th percentile, ms. */
   readonly loopDelayP99Ms: number;
 }
@@ -43,10 +45,16 @@ export async function measureHub({ store, topics, inFlight, durationMs }: HubLoa
   await runAll(Math.min(1_000, durationMs / 3));
   acknowledged = 0;
   const startedMs = performance.now();
+  const cpuBefore = process.cpuUsage();
   delay.enable();
   await runAll(durationMs);
   delay.disable();
+  const { user, system } = process.cpuUsage(cpuBefore);
   const seconds = (performance.now() - startedMs) / 1_000;
   await hub.close();
-  return { appendsPerSecond: acknowledged / seconds, loopDelayP99Ms: delay.percentile(99) / 1e6 };
+  return {
+    appendsPerSecond: acknowledged / seconds,
+    cpuMicrosPerAppend: (user + system) / acknowledged,
+    loopDelayP99Ms: delay.percentile(99) / 1e6,
+  };
 }

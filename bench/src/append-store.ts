@@ -66,26 +66,6 @@ export async function measureStoreAppends(options: AppendStoreOptions = {}): Pro
   return { ...library, payloadBytes, topicCount, rows };
 }
 
-/** The rows as a table for people. */
-export function storeAppendsTable({ driver, sqliteVersion, payloadBytes, topicCount, rows }: AppendStoreResult): string {
-  const heads = ['in flight', 'appends/s', 'commit p50', 'commit p99', 'CPU/append', 'disk/payload'];
-  const cells = rows.map((row) => [
-    `${row.inFlight}`,
-    Math.round(row.appendsPerSecond).toLocaleString('en'),
-    `${row.commitMsP50.toFixed(2)} ms`,
-    `${row.commitMsP99.toFixed(2)} ms`,
-    `${row.cpuMicrosPerAppend.toFixed(2)} µs`,
-    row.diskBytesPerPayloadByte.toFixed(1),
-  ]);
-  const widths = heads.map((head, column) => Math.max(head.length, ...cells.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]): string => row.map((cell, column) => cell.padStart(widths[column]!)).join('  ');
-  return [
-    `Store alone: ${driver}, SQLite ${sqliteVersion}, ${payloadBytes}-byte JSON over ${topicCount} topics, synchronous=FULL unless said otherwise`,
-    line(heads),
-    ...cells.map(line),
-  ].join('\n');
-}
-
 async function run(
   store: TopicStore,
   source: Appends,

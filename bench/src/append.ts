@@ -7,6 +7,7 @@ import { createSqliteStore } from '@holdfast/store-sqlite';
 import { measureFsync } from './append-fsync.ts';
 import { measureHub, type HubFigures } from './append-hub.ts';
 import { measurePath } from './append-path.ts';
+import { measureStoreAppends } from './append-store.ts';
 import { median } from './percentile.ts';
 
 /** One figure: the median of the rounds, with the smallest and the largest. */
@@ -44,9 +45,18 @@ export async function benchAppend(rounds: number, durationMs: number, progress: 
         await store.close();
         return figures;
       });
+    for (const { inFlight, appendsPerSecond, cpuMicrosPerAppend } of (
+      await measureStoreAppends({ inFlight: [1, 64, 1_024], durationMs, topicCount: TOPICS })
+    ).rows) {
+      const name = `store alone, ${inFlight.toLocaleString('en')} in flight`;
+      record(name, 'appends/s', appendsPerSecond);
+      if (inFlight > 1) record(`${name}: CPU of all threads`, 'µs/append', cpuMicrosPerAppend);
+    }
     record('hub and store, 1 in flight', 'appends/s', (await throughHub(1)).appendsPerSecond);
     record('hub and store, 64 in flight', 'appends/s', (await throughHub(64)).appendsPerSecond);
-    record('hub and store, 1,024 in flight', 'appends/s', (await throughHub(1_024)).appendsPerSecond);
+    const full = await throughHub(1_024);
+    record('hub and store, 1,024 in flight', 'appends/s', full.appendsPerSecond);
+    record('hub and store, 1,024 in flight: CPU of all threads', 'µs/append', full.cpuMicrosPerAppend);
     const slow = await throughHub(64, 5);
     record('disk made 5 ms slow, 64 in flight', 'appends/s', slow.appendsPerSecond);
     record('disk made 5 ms slow, event loop delay p99', 'ms', slow.loopDelayP99Ms);

@@ -1,0 +1,48 @@
+/**
+ * The figures of docs/durability.md, made from the result files in bench/results, so that no figure stands in a document
+ * that no committed result holds. Without an argument the document is brought up to date; `--check` changes nothing and
+ * fails if it differs.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { markdownTable, withTables } from './protocol-tables.mjs';
+import { conclude, isMain, root } from './workspace.mjs';
+
+const DOCUMENT = 'docs/durability.md';
+
+/** At least two digits, thousands with commas. */
+export function formatFigure(value) {
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(2);
+}
+
+/** Where and when a result was made, one sentence. */
+export function provenanceOf({ commit, date, node, cpu, cores, memoryGiB, system }) {
+  return `Commit ${commit}, ${date}, Node ${node}, ${cores} cores (${cpu}), ${memoryGiB} GiB, ${system}.`;
+}
+
+/** The table of a benchmark's result file. */
+export function benchTable(result) {
+  const rows = result.rows.map(({ name, unit, figure }) => [name, ...['median', 'min', 'max'].map((key) => formatFigure(figure[key])), unit]);
+  const caption = `${provenanceOf(result)} ${result.rounds} rounds of ${result.seconds} s each, interleaved.`;
+  return `${markdownTable(['what', 'median', 'min', 'max', 'unit'], rows)}\n\n${caption}`;
+}
+
+/** The printed output of a command, as its result file keeps it. */
+export function outputBlock(result) {
+  return `\`\`\`\n$ ${result.command}\n${result.output.join('\n')}\n\`\`\`\n\n${provenanceOf(result)}`;
+}
+
+function figures() {
+  const resultOf = (name) => JSON.parse(readFileSync(join(root, 'bench/results', `${name}.json`), 'utf8'));
+  return { append: benchTable(resultOf('append')), replay: outputBlock(resultOf('replay')) };
+}
+
+if (isMain(import.meta)) {
+  const path = join(root, DOCUMENT);
+  const text = readFileSync(path, 'utf8');
+  const filled = withTables(text, figures(), DOCUMENT);
+  const isCheck = process.argv.includes('--check');
+  if (!isCheck) writeFileSync(path, filled);
+  conclude(isCheck && filled !== text ? [`${DOCUMENT} differs from bench/results: run node scripts/figures.mjs`] : [], `the figures of ${DOCUMENT} are those of bench/results`);
+}
