@@ -60,12 +60,19 @@ describe('the file outbox', () => {
     const path = newPath();
     await filled(path, 3);
     const whole = await readFile(path);
-    await writeFile(path, whole.subarray(0, whole.length - 5));
-    const store = createFileOutbox({ path });
-    await store.load();
-    await store.apply({ rows: [row(9)] });
-    await store.close();
-    expect(await loaded(path)).toEqual([1, 2, 9]);
+    for (const tail of [whole.subarray(0, -5), Buffer.concat([whole.subarray(0, -1), Buffer.from('x'.repeat(500) + '\n')])]) {
+      await writeFile(path, tail);
+      const store = createFileOutbox({ path });
+      await store.load();
+      await store.apply({ rowsGone: [7] });
+      await store.close();
+      expect(await loaded(path)).toEqual([1, 2]);
+      const next = createFileOutbox({ path });
+      await next.load();
+      await next.apply({ rows: [row(9)] });
+      await next.close();
+      expect(await loaded(path)).toEqual([1, 2, 9]);
+    }
   });
 
   it('refuses a file that is damaged within, and one that is no outbox', async () => {

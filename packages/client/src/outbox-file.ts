@@ -34,7 +34,7 @@ class FileOutbox implements OutboxStore {
   readonly #compactBytes: number;
   #tables = new OutboxTables();
   #file: FileHandle | undefined;
-  /** What of the file is whole and synced, bytes. */
+  /** What of the file is whole and synced, bytes. The next line is written there, over whatever a torn or failed write left. */
   #length = 0;
   #compactAtBytes = 0;
   /** The calls in their order: each begins when the one before has ended. */
@@ -97,7 +97,6 @@ class FileOutbox implements OutboxStore {
     this.#length = this.#replay(bytes);
     this.#file = await open(this.#path, 'r+');
     this.#compactAtBytes = Math.max(this.#compactBytes, this.#length);
-    await this.#cut();
   }
 
   /** Applies the lines; returns how many bytes are whole. */
@@ -137,12 +136,6 @@ class FileOutbox implements OutboxStore {
     const { code = '', message } = cause as NodeJS.ErrnoException;
     const isReadOnly = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'].includes(code);
     return new HoldfastError(isReadOnly ? 'STORE_READ_ONLY' : 'STORE_UNAVAILABLE', `${this.#path}: ${message}`, { cause });
-  }
-
-  /** Drops what a torn or failed write left behind the whole lines. */
-  async #cut(): Promise<void> {
-    await this.#file!.truncate(this.#length);
-    await this.#file!.datasync();
   }
 
   /** Writes the record as one line into a new file, and puts that in the old one's place. */

@@ -135,6 +135,15 @@ describe('the store (HF-6.12)', () => {
     expect([sent.value?.offset, client.status.getSnapshot().lastError]).toEqual([1, undefined]);
   });
 
+  it('one that fails does not keep close() waiting', async () => {
+    const client = await world.connected({ store: { ...persistent(), apply: () => Promise.reject(new Error('disk')) } });
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(1_000);
+    const closed = outcome(client.close());
+    await world.clock.advance(1);
+    expect(['value' in closed, sent.code]).toEqual([true, 'CLOSED']);
+  });
+
   it('one that never answers does not keep close() waiting, nor anybody else', async () => {
     for (const hung of ['load', 'apply'] as const) {
       const client = world.client({ store: { ...persistent(), [hung]: () => new Promise(() => {}) } });

@@ -95,6 +95,38 @@ describe('a socket from a WebSocket class', () => {
     last.socket.abandon();
   });
 
+  it('whatever the platform still tells of an abandoned socket goes nowhere', () => {
+    const made: Hollow[] = [];
+    class Hollow {
+      binaryType = '';
+      onopen: ((event: never) => void) | null = null;
+      onmessage: ((event: never) => void) | null = null;
+      onclose: ((event: never) => void) | null = null;
+      onerror: ((event: never) => void) | null = null;
+      closed = 0;
+      constructor() {
+        made.push(this);
+      }
+      send(): void {}
+      close(): void {
+        this.closed += 1;
+      }
+    }
+    const events: string[] = [];
+    const listener = { onOpen: () => events.push('open'), onMessage: () => events.push('message'), onClose: () => events.push('close') };
+    const socket = webSocketFactory(Hollow)('ws://x', [], listener);
+    const [hollow] = made;
+    const tell = (): void => {
+      hollow!.onopen!(undefined as never);
+      hollow!.onmessage!({ data: 'x' } as never);
+      hollow!.onerror!(undefined as never);
+      hollow!.onclose!({ code: 1000, reason: '' } as never);
+    };
+    socket.abandon();
+    tell();
+    expect([events, hollow!.closed, hollow!.binaryType]).toEqual([[], 1, 'arraybuffer']);
+  });
+
   it('needs a class, and says where to get one', () => {
     expect(() => createClient({ url })).toThrow(expect.objectContaining({ code: 'USAGE', hint: expect.stringContaining('ws') as string }));
   });

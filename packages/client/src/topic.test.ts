@@ -265,6 +265,23 @@ describe('presence (HF-7.6)', () => {
     expect(world.server.hellos[1]?.subscribe).toHaveLength(1);
   });
 
+  it('waits for a subscription that was refused at first', async () => {
+    let refusals = 1;
+    world.server.onMessage = (message, connection) => {
+      if (message.type === 'presence' && !connection.cursors.has(message.topic)) {
+        world.server.refuse(connection, { id: message.id! }, { code: 'NOT_SUBSCRIBED' });
+        return true;
+      }
+      if (message.type !== 'subscribe' || refusals-- <= 0) return false;
+      world.server.refuse(connection, { id: message.id }, { code: 'OVERLOADED', retryable: true, retryAfterMs: 100 });
+      return true;
+    };
+    const client = await world.connected({ client: 'a' });
+    void client.topic(T).enter({ n: 1 });
+    await world.clock.advance(2_000);
+    expect(world.server.log(T).members.get('a')?.state).toEqual({ n: 1 });
+  });
+
   it('the newest state wins when it was entered while offline', async () => {
     const client = world.client({ client: 'a' });
     const first = outcome(client.topic(T).enter(1));
