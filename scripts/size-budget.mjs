@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { conclude, root } from './workspace.mjs';
 
 /** One row per bundle; `bytesMax` after brotli at its best quality. */
-const BUDGETS = [{ name: 'client', code: `export * from '@holdfast/client';`, bytesMax: 14_000 }];
+const BUDGETS = [{ name: 'client', code: `export * from '@holdfast/client';`, bytesMax: 20_000 }];
 
 const kB = (bytes) => `${(bytes / 1000).toFixed(2)} kB`;
 const failures = [];
