@@ -41,6 +41,7 @@ export class Presence {
   enter(state: Json): Promise<void> {
     if (state === null) throw new HoldfastError('USAGE', 'enter: the state is not null; leave() leaves');
     this.#state = state;
+    this.#isKnown = false;
     this.#release ??= this.#hold();
     return this.#say();
   }

@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { World } from './world.testing.ts';
+
+const T = 'chat/1';
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(async () => {
+  await world.close();
+});
+
+/** Refuses the next subscription as retryable, and what needs it for want of it. */
+function refuseOnce(): void {
+  let isRefused = false;
+  world.server.onMessage = (message, connection) => {
+    if (message.type === 'subscribe' && !isRefused) {
+      isRefused = true;
+      world.server.refuse(connection, { id: message.id }, { code: 'STORE_UNAVAILABLE', retryable: true });
+      return true;
+    }
+    if (message.type === 'presence' && !connection.cursors.has(message.topic)) {
+      world.server.refuse(connection, { id: message.id! }, { code: 'NOT_SUBSCRIBED' });
+      return true;
+    }
+    return false;
+  };
+}
+
+describe('a membership that was refused for want of its subscription (HF-7.6)', () => {
+  it('is said again when the subscription stands', async () => {
+    const client = await world.connected({ client: 'a' });
+    refuseOnce();
+    client.topic(T).enter({ n: 1 }).catch(() => {});
+    await world.clock.advance(20);
+    expect(world.server.log(T).members.size).toBe(0);
+    await world.clock.advance(30_000);
+    expect(world.server.log(T).members.get('a')?.state).toEqual({ n: 1 });
+  });
+
+  it('also if it had been known once, and left since', async () => {
+    const client = await world.connected({ client: 'a' });
+    await Promise.all([client.topic(T).enter({ n: 1 }), world.clock.advance(20)]);
+    await Promise.all([client.topic(T).leave(), world.clock.advance(20)]);
+    expect(world.server.log(T).members.size).toBe(0);
+    refuseOnce();
+    client.topic(T).enter({ n: 2 }).catch(() => {});
+    await world.clock.advance(30_000);
+    expect(world.server.log(T).members.get('a')?.state).toEqual({ n: 2 });
+  });
+});
