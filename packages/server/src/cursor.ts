@@ -189,6 +189,7 @@ export class Cursor {
     if (this.#right === 'due') return this.#rechecking > 0 ? undefined : 'ask';
     if (!this.#mayDeliver()) return undefined;
     this.#leap();
+    if (!this.#isOpen) return undefined;
     if (this.#revision < log.committedRevision && this.#stuckAt !== this.#news) return 'registers';
     return this.#offset < log.committed && this.#offset < this.#creditUpTo ? 'entries' : undefined;
   }
@@ -244,7 +245,7 @@ export class Cursor {
     else if (this.#offset > committed || this.#revision > committedRevision) this.#gap('ahead', beginning);
     else if (this.#offset < cut) this.#gap('retention', { ...beginning, revision: this.#revision });
     const floored = Math.min((this.#grant.floor ?? 1) - 1, committed);
-    if (this.#offset < floored) this.#gap('floor', { ...this.position, offset: floored });
+    if (this.#offset < floored && this.#isOpen) this.#gap('floor', { ...this.position, offset: floored });
   }
 
   #gap(reason: GapReason, after: Position): void {
@@ -265,14 +266,16 @@ export class Cursor {
     for (const framed of entries) {
       const { offset } = framed.entry;
       if (offset <= this.#offset) continue;
-      if (offset > this.#creditUpTo || !sink.isReady || this.#isClosed) break;
-      this.#offset = offset;
+      if (offset > this.#creditUpTo || !this.#isOpen) break;
       if (log.kind.isVisible?.(framed.entry, viewer()) === false) {
+        this.#offset = offset;
         hiddenFrom ??= offset;
         continue;
       }
       if (hiddenFrom !== undefined) sink.skip(hiddenFrom, offset - 1);
       hiddenFrom = undefined;
+      if (!this.#isOpen) break;
+      this.#offset = offset;
       sink.entry(framed);
     }
     if (hiddenFrom !== undefined && !this.#isClosed) sink.skip(hiddenFrom, this.#offset);
@@ -282,10 +285,15 @@ export class Cursor {
     const { sink } = this.#options;
     for (const register of registers) {
       if (register.revision <= this.#revision) continue;
-      if (!sink.isReady || this.#isClosed) return;
+      if (!this.#isOpen) return;
       this.#revision = register.revision;
       sink.register(register);
     }
+  }
+
+  /** Whether the sink takes one more; it may have closed this cursor with the last one. */
+  get #isOpen(): boolean {
+    return this.#options.sink.isReady && !this.#isClosed;
   }
 
   #mayDeliver(): boolean {

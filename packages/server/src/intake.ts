@@ -27,7 +27,7 @@ export type BeforePublish = (publish: {
 export interface PublishSource {
   /** Settles if the publish is allowed; throws or rejects with what refuses it. Payloads that it returns replace the sent ones. */
   judge(message: Publish, identity: Identity): ReturnType<BeforePublish>;
-  /** Called once for each request, after its commit or refusal; in one lane in the order of the requests. */
+  /** Called once for each request, after its commit or its refusal. What is refused without a commit waits for none. */
   answered(request: IntakeRequest, decision: Decision): void;
 }
 
@@ -99,7 +99,7 @@ export class Intake {
     return this.#lanes.size;
   }
 
-  /** Takes a publish; the answer comes after its commit. Answers of one lane come in the order of its publishes. */
+  /** Takes a publish; the answer comes after its commit. Those of one subject, producer and topic are decided in the order of the calls. */
   publish(request: IntakeRequest): void {
     const { message, identity } = request;
     const key = `${message.topic} ${producerKey(identity.subject, message.producer)}`;

@@ -1,0 +1,48 @@
+/** A socket in memory: what the hub sends is kept, and the test plays the network. */
+
+import type { Socket, SocketListener } from './socket.ts';
+
+export class MemorySocket implements Socket {
+  /** What the test wants the hub to believe. */
+  bufferedBytes = 0;
+  readonly sent: (string | Uint8Array)[] = [];
+  closed: { readonly code: number; readonly reason: string } | undefined;
+  /** Called with every frame that is sent. */
+  onSend: ((frame: string | Uint8Array) => void) | undefined;
+  #listener: SocketListener | undefined;
+
+  send(frame: string | Uint8Array): void {
+    if (this.closed !== undefined) return;
+    this.sent.push(frame);
+    this.onSend?.(frame);
+  }
+
+  close(code: number, reason: string): void {
+    this.closed ??= { code, reason };
+  }
+
+  terminate(): void {
+    this.closed ??= { code: 1006, reason: '' };
+  }
+
+  listen(listener: SocketListener): void {
+    this.#listener = listener;
+  }
+
+  /** A frame of the client arrives. */
+  receive(frame: string | Uint8Array): void {
+    this.#listener!.onFrame(frame);
+  }
+
+  /** The client has read everything. */
+  drain(): void {
+    this.bufferedBytes = 0;
+    this.#listener!.onDrain();
+  }
+
+  /** The network drops the connection. */
+  drop(): void {
+    this.closed ??= { code: 1006, reason: '' };
+    this.#listener!.onClose(1006, '');
+  }
+}
