@@ -22,6 +22,8 @@ export interface ProducerRecord {
   readonly epoch?: string;
   /** When a row last got a seq, wall clock ms; a producer silent for long is dropped. */
   readonly at: number;
+  /** When seq 1 was given out, wall clock ms; missing until then. */
+  readonly firstAt?: number;
 }
 
 /** One publish. With `producer` and `seq` it may have been sent; without it never was. */

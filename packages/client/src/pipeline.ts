@@ -34,6 +34,9 @@ const NOTHING_STORED: ReadonlySet<string> = new Set([
 /** The waits after refusals: they are the server's, so they begin small. */
 const RETRY: BackoffOptions = { baseMs: 200, capMs: 20_000 };
 
+/** Of the time after which a producer is forgotten, the part that a resend may take: two clocks never run alike. */
+const SILENCE_SHARE = 0.9;
+
 /** Where a pipeline's decisions go. */
 export interface PipelineHost {
   readonly clock: Clock;
@@ -228,8 +231,8 @@ export class Pipeline {
     for (const row of this.#assigned) {
       if (row.isInFlight) continue;
       if (!row.isDurable || this.#inFlightCount >= inFlightMax) return;
-      if (!this.#fits(row)) {
-        // It was sent to a server with larger limits; sending it again would only end the connection.
+      if (!this.#fits(row) || this.#isForgotten(row)) {
+        // It was sent to a server with larger limits, or too long ago; sending it again would end the connection, or store it twice.
         this.#phase = 'voiding';
         return this.#step();
       }
@@ -240,6 +243,14 @@ export class Pipeline {
       const fields = { type: 'publish', topic, producer: producer!, seq: seq!, items } as const;
       this.#host.transmit({ ...fields, ...(epoch === undefined ? {} : { epoch }), ...(ifHead === undefined ? {} : { ifHead }) });
     }
+  }
+
+  /** HF-6.9: a server that has forgotten the producer by now takes its seq 1 for a new producer's, and stores it again. */
+  #isForgotten({ record, doubts }: Row): boolean {
+    if (record.seq !== 1 || doubts === 0) return false;
+    const { firstAt, at } = this.#producer;
+    const { clock, limits } = this.#host;
+    return clock.now() - (firstAt ?? at) >= limits().producerSilenceMs * SILENCE_SHARE;
   }
 
   /** Gives seqs while there is room; returns the rows that got one. */
@@ -261,7 +272,8 @@ export class Pipeline {
       }
       const { producer, nextSeq } = this.#producer;
       row.record = { ...row.record, producer, seq: nextSeq, ...(epoch === undefined ? {} : { epoch }) };
-      this.#producer = { ...this.#producer, nextSeq: nextSeq + 1, at: clock.now() };
+      const at = clock.now();
+      this.#producer = { ...this.#producer, nextSeq: nextSeq + 1, at, ...(nextSeq === 1 ? { firstAt: at } : {}) };
       this.#assigned.push(row);
       writer.putRow(row.record);
       rows.push(row);
