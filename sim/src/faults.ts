@@ -102,16 +102,7 @@ export const FAULTS: readonly Fault[] = [
     find: `    for (const row of rows) if (row.doubts > 0) this.#host.uncertain(row);
     this.#requeue(rows.filter(({ doubts }) => doubts === 0));`,
     replace: '    this.#requeue(rows);',
-    properties: ['nothing-twice', 'publish-order'],
-  },
-  {
-    name: 'epoch-ignored',
-    does: 'the server stores a publish that was first sent for another log',
-    breaks: 'decision 11, HF-6.8',
-    file: TOPIC_LOG,
-    find: 'if (epoch !== undefined && epoch !== this.epoch)\n',
-    replace: 'if (epoch === null)\n',
-    properties: ['nothing-twice'],
+    properties: ['nothing-twice', 'publish-order', 'refused-is-not-stored'],
   },
   {
     name: 'page-beyond-the-head',

@@ -9,8 +9,6 @@ import type { Scheduled, Timeline } from './timeline.ts';
 
 /** Where wall clocks begin, ms since 1970. */
 const BEGINNING_MS = 1_767_225_600_000;
-/** A turn of the event loop: what arrives within it is taken in before what was deferred, ms. */
-const TURN_MAX_MS = 0.3;
 
 /** A machine's clock; its processes come and go. */
 export interface WallClock {
@@ -25,16 +23,19 @@ export class Process {
   readonly #chance: Chance;
   readonly #timers = new Set<Scheduled>();
   readonly #wallClock: WallClock;
+  readonly #turnMaxMs: number;
   #isAlive = true;
   #isFrozen = false;
   #backlog: (() => void)[] = [];
   #deferredAtMs = 0;
 
-  constructor(name: string, timeline: Timeline, chance: Chance, wallClock: WallClock) {
+  /** `turnMaxMs`: how long a turn of its event loop takes at the most; what arrives within one is taken in before what was deferred. */
+  constructor(name: string, timeline: Timeline, chance: Chance, wallClock: WallClock, turnMaxMs: number = 0) {
     this.name = name;
     this.#timeline = timeline;
     this.#chance = chance;
     this.#wallClock = wallClock;
+    this.#turnMaxMs = turnMaxMs;
   }
 
   get isAlive(): boolean {
@@ -69,7 +70,7 @@ export class Process {
 
   defer(task: () => void): void {
     // Deferred tasks keep their order, like those of `setImmediate`.
-    this.#deferredAtMs = Math.max(this.#deferredAtMs, this.#timeline.nowMs + this.#chance.between(0, TURN_MAX_MS));
+    this.#deferredAtMs = Math.max(this.#deferredAtMs, this.#timeline.nowMs + this.#chance.between(0, this.#turnMaxMs));
     this.#timeline.at(this.#deferredAtMs, () => this.run(task));
   }
 

@@ -41,6 +41,8 @@ export interface Profile {
   /** The mean time of a call of the server's disk and of an outbox, ms. */
   readonly diskMs: number;
   readonly outboxMs: number;
+  /** The longest turn of the server's event loop, ms. */
+  readonly turnMs: number;
   readonly heartbeatMs: number;
   /** W, HF-6.3. */
   readonly outcomesMax: number;
@@ -59,15 +61,16 @@ export interface Profile {
   readonly calamities: readonly { readonly at: number; readonly kind: Calamity }[];
 }
 
-/** The usual silence, 30 days: longer than any run. */
+/** The usual silence, 30 days: longer than any run, and than any jump of a clock. */
 const LONG_SILENCE_MS = 2_592_000_000;
 /** Calamities that end epochs or forget producers make `UNCERTAIN` legal, and so hide faults: they are seldom. */
 const SELDOM: ReadonlySet<Calamity> = new Set(['disk wiped', 'topic deleted']);
 
 export function drawProfile(chance: Chance): Profile {
+  const producerSilenceMs = chance.is(0.05) ? 30_000 : LONG_SILENCE_MS;
   const latencyMs = chance.logarithmic(0.2, 200);
   return {
-    roundCount: chance.integer(1, 5),
+    roundCount: chance.pick([1, 2, 4, 8, 16]),
     deviceCount: chance.integer(1, 5),
     topicCount: chance.integer(1, 3),
     consumersPerTopicMax: chance.integer(1, 3),
@@ -76,15 +79,16 @@ export function drawProfile(chance: Chance): Profile {
     jitterMs: chance.between(0, 2 * latencyMs),
     diskMs: chance.logarithmic(0.1, 40),
     outboxMs: chance.logarithmic(0.1, 20),
+    turnMs: chance.logarithmic(0.1, 10),
     heartbeatMs: chance.pick([2_000, 5_000, 25_000]),
     outcomesMax: chance.pick([1, 2, 4, 8, 64]),
     queueBytesMax: chance.pick([500, 2_000, 8_000, 1_048_576]),
     keepCountMax: chance.is(0.15) ? chance.integer(3, 40) : undefined,
-    producerSilenceMs: chance.is(0.05) ? 30_000 : LONG_SILENCE_MS,
+    producerSilenceMs,
     hookMs: chance.is(0.3) ? chance.logarithmic(0.1, 200) : 0,
     hookFailures: chance.is(0.2) ? 0.05 : 0,
     lastsMs: chance.logarithmic(20, 60_000),
-    calamities: drawCalamities(chance),
+    calamities: drawCalamities(chance).filter(({ kind }) => kind !== 'clock jump' || producerSilenceMs === LONG_SILENCE_MS),
   };
 }
 

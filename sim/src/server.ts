@@ -65,7 +65,7 @@ export class Server {
   /** Opens what the disk holds. */
   start(): void {
     const { timeline, chance, trace, network, disk, profile, verdict } = this.#options;
-    const process = new Process(`server${++this.#count}`, timeline, chance, this.wallClock);
+    const process = new Process(`server${++this.#count}`, timeline, chance, this.wallClock, profile.turnMs);
     trace.line(process.name, 'starts');
     const store = disk.open(process);
     const { heartbeatMs, queueBytesMax, producerSilenceMs, keepCountMax } = profile;
