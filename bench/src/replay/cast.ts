@@ -16,7 +16,7 @@ export interface CastOptions {
 }
 
 export class Cast {
-  readonly tally: Tally = { acknowledged: 0, duplicates: 0, read: 0, entered: 0, left: 0 };
+  readonly tally: Tally = { acknowledged: 0, duplicates: 0, read: 0, entered: 0, left: 0, enterRefusals: new Map() };
   readonly #options: CastOptions;
   readonly #participants = new Map<string, Participant>();
   /** Lines of each nick that are still to come. */

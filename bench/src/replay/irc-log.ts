@@ -65,9 +65,12 @@ export interface LogFile {
   readonly topic: string;
 }
 
-/** The logs of a folder, by name: every `*.txt` but the license. */
+/** In a clone of that repository the same lines lie there again in other forms; those, and what is no log, are left out. */
+const NO_LOG = /\.(?:ascii|tok|annotation)\.txt$|^(?:license|readme)\b/i;
+
+/** The logs of a folder, by name. */
 export function logFilesIn(folder: string, countMax: number): LogFile[] {
-  const names = readdirSync(folder).filter((name) => name.endsWith('.txt') && !/^(?:license|readme)\b/i.test(name));
+  const names = readdirSync(folder).filter((name) => name.endsWith('.txt') && !NO_LOG.test(name));
   return names
     .sort()
     .slice(0, countMax)

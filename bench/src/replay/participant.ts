@@ -24,12 +24,22 @@ export interface Tally {
   read: number;
   entered: number;
   left: number;
+  /** Enters that the server refused, by code; it should refuse none. */
+  readonly enterRefusals: Map<string, number>;
 }
+
+interface Membership {
+  readonly reader: TopicReader;
+  readonly entering: Promise<void>;
+}
+
+/** What the connection does to an enter: the client says it again by itself. */
+const NO_REFUSALS: ReadonlySet<string> = new Set(['OFFLINE', 'UNKNOWN_OUTCOME', 'CLOSED']);
 
 export class Participant {
   readonly #options: ParticipantOptions;
   readonly #client: Client;
-  readonly #memberships = new Map<string, TopicReader>();
+  readonly #memberships = new Map<string, Membership>();
   readonly #reading = new Set<Promise<void>>();
   readonly #parting = new Set<Promise<void>>();
   #unanswered = 0;
@@ -67,26 +77,17 @@ export class Participant {
 
   join(topic: string): void {
     if (this.#memberships.has(topic)) return;
-    const { tally, nick } = this.#options;
     const reader = this.#client.topic(topic).items();
-    this.#memberships.set(topic, reader);
+    this.#memberships.set(topic, { reader, entering: this.#enter(topic) });
     const reading = this.#read(topic, reader).finally(() => this.#reading.delete(reading));
     this.#reading.add(reading);
-    // In time or not, it is said again after every reconnection.
-    this.#client
-      .topic(topic)
-      .enter({ nick })
-      .then(
-        () => (tally.entered += 1),
-        () => {},
-      );
   }
 
   part(topic: string): void {
-    const reader = this.#memberships.get(topic);
-    if (reader === undefined) return;
+    const membership = this.#memberships.get(topic);
+    if (membership === undefined) return;
     this.#memberships.delete(topic);
-    const parting = this.#leave(topic, reader).finally(() => this.#parting.delete(parting));
+    const parting = this.#leave(topic, membership).finally(() => this.#parting.delete(parting));
     this.#parting.add(parting);
   }
 
@@ -97,7 +98,19 @@ export class Participant {
     await Promise.all(this.#reading);
   }
 
-  async #leave(topic: string, reader: TopicReader): Promise<void> {
+  async #enter(topic: string): Promise<void> {
+    const { tally, nick } = this.#options;
+    try {
+      await this.#client.topic(topic).enter({ nick });
+      tally.entered += 1;
+    } catch (error) {
+      const code = error instanceof HoldfastError ? error.code : String(error);
+      if (!NO_REFUSALS.has(code)) tally.enterRefusals.set(code, (tally.enterRefusals.get(code) ?? 0) + 1);
+    }
+  }
+
+  async #leave(topic: string, { reader, entering }: Membership): Promise<void> {
+    await entering;
     await this.#client.topic(topic).leave();
     this.#options.tally.left += 1;
     reader.close();

@@ -34,6 +34,7 @@ export class Play {
   #inFlight = 0;
   #answered = 0;
   #onRoom: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(files: readonly LogFile[], cast: Cast, inFlightMax: number) {
     this.#files = files;
@@ -50,13 +51,21 @@ export class Play {
     return this.#answered;
   }
 
+  /** No further line is carried out. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** Resolves when every line is carried out and every publish answered. */
   async run(): Promise<void> {
     const waiting = [...this.#files];
     let scenes: Scene[] = [];
     while (waiting.length > 0 || scenes.length > 0) {
       while (scenes.length < FILES_AT_ONCE && waiting.length > 0) scenes.push(open(waiting.shift()!));
-      for (const scene of scenes) await this.#line(scene);
+      for (const scene of scenes) {
+        if (this.#isStopped) return;
+        await this.#line(scene);
+      }
       for (const { file } of scenes.filter(isOver)) this.#cast.ended(file.topic);
       scenes = scenes.filter((scene) => !isOver(scene));
     }
@@ -72,6 +81,7 @@ export class Play {
     const { topic, name } = scene.file;
     if (isUtterance(line)) {
       while (this.#inFlight >= this.#inFlightMax) await this.#room();
+      if (this.#isStopped) return;
       this.#publish(topic, { file: name, line: scene.next, kind: line.kind, nick: line.nick, text: line.text });
     } else this.#move(line, topic);
     this.#cast.played(line);

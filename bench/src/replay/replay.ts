@@ -91,6 +91,7 @@ class Stage {
   #rssBytesMax = 0;
   #audience: Audience | undefined;
   #cast: Cast | undefined;
+  #play: Play | undefined;
 
   constructor(options: ReplayOptions, files: readonly LogFile[], folder: string) {
     this.#options = options;
@@ -101,7 +102,9 @@ class Stage {
 
   async run(): Promise<ReplayResult> {
     const { seed, inFlight, cutCount, killCount } = this.#options;
+    this.#options.signal?.throwIfAborted();
     await this.#served.start();
+    this.#options.signal?.throwIfAborted();
     const { url } = this.#served;
     const links = new Links(seededRandom(seed + 1));
     const cast = new Cast({ url, links, ledger: this.#ledger });
@@ -125,6 +128,7 @@ class Stage {
       isBusy: (nick) => cast.isBusy(nick),
     });
     const play = new Play(this.#files, cast, inFlight);
+    this.#play = play;
     const playStartedAtMs = performance.now();
     await this.#while(play.run(), { play, weather, audience, cast });
     const playMs = performance.now() - playStartedAtMs;
@@ -151,8 +155,9 @@ class Stage {
 
   /** After a failure: ends every process that was started. */
   async abandon(): Promise<void> {
+    this.#play?.stop();
+    await this.#served.abandon();
     await this.#audience?.kill();
-    await this.#served.kill();
     await this.#cast?.close();
   }
 
@@ -166,7 +171,7 @@ class Stage {
     let ticking: NodeJS.Timeout | undefined;
     const progressing = setInterval(() => this.#options.progress(this.#progressLine(play, weather, audience, cast)), PROGRESS_MS);
     const trouble = new Promise<never>((_resolve, reject) => {
-      this.#options.signal?.addEventListener('abort', () => reject(new Error('ended before its time')));
+      this.#options.signal?.addEventListener('abort', () => reject(this.#options.signal?.reason as Error));
       this.#served.failed.catch(reject);
       audience.failed.catch(reject);
       ticking = setInterval(() => {

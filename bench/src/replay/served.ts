@@ -17,7 +17,9 @@ export class Served {
   #port = 0;
   #child: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(0);
+  #isUp = false;
   #isWanted = false;
+  #isOver = false;
   /** Rejects when the server ends without having been told to. */
   readonly failed: Promise<never>;
   #fail!: (error: Error) => void;
@@ -34,19 +36,21 @@ export class Served {
   }
 
   get isUp(): boolean {
-    return this.#child !== undefined;
+    return this.#isUp;
   }
 
   /** Resolves when it listens: on any free port the first time, on that one afterwards. */
   async start(): Promise<void> {
+    if (this.#isOver) return;
     const { data } = this.#options;
     const args = ['serve', '--port', String(this.#port), ...(data === undefined ? ['--memory'] : ['--data', data])];
     const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_ENV: '' } });
+    this.#child = child;
     this.#isWanted = true;
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code) => {
-        if (this.#isWanted && this.#child !== undefined) this.#fail(new Error(`the server ended by itself, with exit code ${code}`));
-        this.#child = undefined;
+        if (this.#isWanted && this.#isUp) this.#fail(new Error(`the server ended by itself, with exit code ${code}`));
+        this.#isUp = false;
         resolve(code);
       });
     });
@@ -54,12 +58,13 @@ export class Served {
       const port = / is listening on http:\/\/localhost:(\d+)$/.exec(line)?.[1];
       if (port === undefined) continue;
       this.#port = Number(port);
-      this.#child = child;
+      this.#isUp = true;
       // It goes on printing; nobody reads, and the pipe must not fill up.
       child.stdout.resume();
       return;
     }
-    throw new Error(`the server ended before it listened, with exit code ${await this.#exited}`);
+    const code = await this.#exited;
+    if (!this.#isOver) throw new Error(`the server ended before it listened, with exit code ${code}`);
   }
 
   /** `kill -9`. Resolves when it is gone. */
@@ -67,6 +72,12 @@ export class Served {
     this.#isWanted = false;
     this.#child?.kill('SIGKILL');
     await this.#exited;
+  }
+
+  /** Kills it, and whatever of it would still be started. */
+  async abandon(): Promise<void> {
+    this.#isOver = true;
+    await this.kill();
   }
 
   /** SIGTERM. Resolves with its exit code. */
