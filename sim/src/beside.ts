@@ -1,8 +1,9 @@
-/** What a device does beside the log (PROTOCOL.md HF-7): registers, signals, presence; and what it may see of the others'. */
+/** What a device does beside publishing and following (PROTOCOL.md HF-7): pages, registers, signals, presence; and what it may see. */
 
 import type { Client, Signal, Topic } from '@holdfast/client';
-import { HoldfastError, type Json } from '@holdfast/wire';
+import { HoldfastError, type EntryRecord, type Json } from '@holdfast/wire';
 import type { Ledger } from './ledger.ts';
+import { contentOf } from './payload.ts';
 import type { Process } from './process.ts';
 import type { Verdict } from './properties.ts';
 import type { Chance } from './random.ts';
@@ -21,7 +22,18 @@ export interface BesideOptions {
 }
 
 /** What requests end with that are not kept for later, when faults are about. */
-const LEGAL_ENDS: ReadonlySet<string> = new Set(['OFFLINE', 'UNKNOWN_OUTCOME', 'CLOSED', 'STORE_UNAVAILABLE', 'STORE_READ_ONLY', 'GOING_AWAY', 'NOT_SUBSCRIBED', 'REVISION_MISMATCH']);
+const LEGAL_ENDS: ReadonlySet<string> = new Set([
+  'OFFLINE',
+  'UNKNOWN_OUTCOME',
+  'CLOSED',
+  'STORE_UNAVAILABLE',
+  'STORE_READ_ONLY',
+  'GOING_AWAY',
+  'NOT_SUBSCRIBED',
+  'REVISION_MISMATCH',
+  'OVERLOADED',
+  'INTERNAL',
+]);
 
 const KEYS = ['read', 'delivered'];
 
@@ -77,9 +89,11 @@ export class Beside {
   act(name: string): void {
     const { chance, trace } = this.#options;
     const topic = this.#client!.topic(name);
-    const action = chance.pick(['raise', 'set', 'signal', 'signal', 'enter', 'leave'] as const);
+    const action = chance.pick(['read', 'raise', 'set', 'signal', 'signal', 'enter', 'leave'] as const);
     trace.line(this.#options.name, `${action}s in ${name}`);
     switch (action) {
+      case 'read':
+        return this.#read(topic);
       case 'raise':
         return this.#raise(topic);
       case 'set':
@@ -94,12 +108,38 @@ export class Beside {
     }
   }
 
+  #read(topic: Topic): void {
+    const { chance, ledger, verdict, tally, name } = this.#options;
+    const limit = chance.integer(1, 50);
+    const from = chance.integer(0, ledger.current(topic.name)?.contents.length ?? 0);
+    const range = chance.is(0.5) ? { after: from } : { before: from };
+    const isInRange = ({ offset }: EntryRecord): boolean => ('after' in range ? offset > from : offset < from);
+    const read = topic.read({ ...range, limit }).then(({ epoch, entries }) => {
+      tally.count('read page');
+      const log = ledger.log(topic.name, epoch);
+      const isTrue = entries.every((entry, at) => {
+        const isAscending = entry.offset > (entries[at - 1]?.offset ?? 0);
+        return isAscending && isInRange(entry) && log?.contents[entry.offset - 1]?.id === contentOf(entry.data).id;
+      });
+      verdict.expect(
+        isTrue && entries.length <= limit,
+        'reads-true',
+        () => `${name} read ${JSON.stringify(range)} of ${topic.name} ${epoch}: ${entries.map(({ offset }) => offset).join(' ')}`,
+      );
+    });
+    this.#settles('read', read);
+  }
+
   #raise(topic: Topic): void {
     const value = ++this.#count;
     const key = this.#options.chance.pick(KEYS);
     const raised = topic.raise(key, value).then(({ value: stands, revision }) => {
       this.#options.ledger.registered(topic.name, { key, value: stands, revision });
-      this.#options.verdict.expect(Number(stands) >= value, 'registers-rise', () => `${key} of ${topic.name} was raised to ${value} and stands at ${JSON.stringify(stands)}`);
+      this.#options.verdict.expect(
+        Number(stands) >= value,
+        'registers-rise',
+        () => `${key} of ${topic.name} was raised to ${value} and stands at ${JSON.stringify(stands)}`,
+      );
     });
     this.#settles('raise', raised);
   }
@@ -131,7 +171,11 @@ export class Beside {
     const { process, count } = data as unknown as SignalContent;
     const key = `${process} ${topic}`;
     const isNewer = count > (this.#heard.get(key) ?? 0) && process !== this.#process!.name;
-    this.#options.verdict.expect(isNewer, 'signals-in-place', () => `${this.#options.name} hears signal ${count} of ${process} after ${this.#heard.get(key)}`);
+    this.#options.verdict.expect(
+      isNewer,
+      'signals-in-place',
+      () => `${this.#options.name} hears signal ${count} of ${process} after ${this.#heard.get(key)}`,
+    );
     this.#heard.set(key, count);
     this.#options.tally.count('heard signal');
   }

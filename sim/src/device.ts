@@ -71,7 +71,13 @@ export class Device {
     this.#options = options;
     this.wallClock = { skewMs: chance.between(-60_000, 60_000) };
     this.route = { quality: { latencyMs: profile.latencyMs, jitterMs: profile.jitterMs, bytesPerMs: Infinity }, connects: 'accepted' };
-    this.outbox = new OutboxDisk({ timeline, chance, trace, health: { meanMs: profile.outboxMs, failures: 0 }, onDurable: (changes) => ledger.durable(changes) });
+    this.outbox = new OutboxDisk({
+      timeline,
+      chance,
+      trace,
+      health: { meanMs: profile.outboxMs, failures: 0 },
+      onDurable: (changes) => ledger.durable(changes),
+    });
     this.beside = new Beside(options);
     for (const topic of options.topics) this.#addConsumers(topic);
     this.start();
@@ -154,7 +160,11 @@ export class Device {
     await process.sleep(0);
     const openCount = this.consumers.reduce((sum, consumer) => sum + consumer.openCount, 0);
     verdict.expect(openCount === 0, 'all-settled', () => `${openCount} iterations of ${this.name} go on after its end`);
-    verdict.expect(process.timerCount === 0, 'nothing-left-behind', () => `${process.timerCount} timers of ${this.name} are set after its end`);
+    verdict.expect(
+      process.timerCount === 0,
+      'nothing-left-behind',
+      () => `${process.timerCount} timers of ${this.name} are set after its end`,
+    );
   }
 
   #addConsumers(topic: string): void {
@@ -164,7 +174,21 @@ export class Device {
       const last = chance.pick([undefined, 3, 1_000_000]);
       const windowCount = chance.pick([1, 2, 5, undefined]);
       const itemMs = chance.is(0.6) ? 0 : chance.logarithmic(0.1, 200);
-      this.consumers.push(new Consumer({ name: `${name}:${this.consumers.length + 1}`, topic, subject, ledger, verdict, trace, tally, chance, last, windowCount, itemMs }));
+      this.consumers.push(
+        new Consumer({
+          name: `${name}:${this.consumers.length + 1}`,
+          topic,
+          subject,
+          ledger,
+          verdict,
+          trace,
+          tally,
+          chance,
+          last,
+          windowCount,
+          itemMs,
+        }),
+      );
     }
   }
 
@@ -213,7 +237,16 @@ export class Device {
     }));
     const items: Data[] = contents.map((content) => payloadOf(content, chance.is(0.2)));
     const ids = contents.map(({ id }) => id);
-    const publication = ledger.published({ device: this.name, subject, topic, counter, ids, mayMismatch: options.ifHead !== undefined, mayExpire: options.ttlMs !== undefined, isRefused });
+    const publication = ledger.published({
+      device: this.name,
+      subject,
+      topic,
+      counter,
+      ids,
+      mayMismatch: options.ifHead !== undefined,
+      mayExpire: options.ttlMs !== undefined,
+      isRefused,
+    });
     trace.line(this.#process!.name, `publishes ${ids.join(' ')} in ${topic} ${JSON.stringify(options)}`);
     const unsettled = this.#unsettled;
     unsettled.add(publication);

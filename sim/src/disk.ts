@@ -5,7 +5,20 @@
  * stored, or all of it was and only the answer is bad.
  */
 
-import { createMemoryDisk, createMemoryStore, type Batch, type Head, type MemoryDisk, type Page, type PageLimits, type ProducerMemory, type Range, type Register, type Retention, type TopicStore } from '@holdfast/server';
+import {
+  createMemoryDisk,
+  createMemoryStore,
+  type Batch,
+  type Head,
+  type MemoryDisk,
+  type Page,
+  type PageLimits,
+  type ProducerMemory,
+  type Range,
+  type Register,
+  type Retention,
+  type TopicStore,
+} from '@holdfast/server';
 import { HoldfastError } from '@holdfast/wire';
 import type { Process } from './process.ts';
 import type { Chance } from './random.ts';
@@ -44,7 +57,14 @@ export class Disk {
   readonly #outcomesMax: number;
   #memory: MemoryDisk = createMemoryDisk();
 
-  constructor(options: { timeline: Timeline; chance: Chance; trace: Trace; witness: DiskWitness; health: DiskHealth; outcomesMax: number }) {
+  constructor(options: {
+    timeline: Timeline;
+    chance: Chance;
+    trace: Trace;
+    witness: DiskWitness;
+    health: DiskHealth;
+    outcomesMax: number;
+  }) {
     this.#timeline = options.timeline;
     this.#chance = options.chance;
     this.#trace = options.trace;
@@ -68,7 +88,15 @@ export class Disk {
   /** The store as one process sees it. */
   open(process: Process): TopicStore {
     const inner = createMemoryStore({ disk: this.#memory, outcomesMax: this.#outcomesMax });
-    return new DiskStore({ inner, process, timeline: this.#timeline, chance: this.#chance, trace: this.#trace, witness: this.#witness, health: this.health });
+    return new DiskStore({
+      inner,
+      process,
+      timeline: this.#timeline,
+      chance: this.#chance,
+      trace: this.#trace,
+      witness: this.#witness,
+      health: this.health,
+    });
   }
 }
 

@@ -91,7 +91,14 @@ export class Ledger implements DiskWitness {
   }
 
   published(fields: Omit<Publication, 'state' | 'isDurable' | 'producer' | 'epoch' | 'places'>): Publication {
-    const publication: Publication = { ...fields, state: 'open', isDurable: false, producer: undefined, epoch: undefined, places: new Map() };
+    const publication: Publication = {
+      ...fields,
+      state: 'open',
+      isDurable: false,
+      producer: undefined,
+      epoch: undefined,
+      places: new Map(),
+    };
     for (const id of publication.ids) this.#publications.set(id, publication);
     return publication;
   }
@@ -114,8 +121,15 @@ export class Ledger implements DiskWitness {
     this.#tally.count('acknowledged');
     if (duplicate) this.#tally.count('acknowledged as duplicate');
     publication.state = 'acknowledged';
-    const there = this.log(topic, epoch)?.contents.slice(offset - 1, offset - 1 + ids.length).map(({ id }) => id) ?? [];
-    this.#verdict.expect(there.join() === ids.join(), 'acknowledged-at-its-offset', () => `${ids[0]} resolved with ${offset} in ${topic} ${epoch}, where ${there.join(' ') || 'nothing'} is`);
+    const there =
+      this.log(topic, epoch)
+        ?.contents.slice(offset - 1, offset - 1 + ids.length)
+        .map(({ id }) => id) ?? [];
+    this.#verdict.expect(
+      there.join() === ids.join(),
+      'acknowledged-at-its-offset',
+      () => `${ids[0]} resolved with ${offset} in ${topic} ${epoch}, where ${there.join(' ') || 'nothing'} is`,
+    );
   }
 
   /** A publish was rejected. */
@@ -130,31 +144,52 @@ export class Ledger implements DiskWitness {
     // Its row may come back with a clock that was set back, if the device dies before the row's end is durable.
     if (code === 'EXPIRED' && !this.#options.isClockSteady) return;
     publication.state = isUncertain ? 'uncertain' : 'refused';
-    if (!isUncertain) this.#verdict.expect(publication.places.size === 0, 'refused-is-not-stored', () => `${publication.ids[0]} was rejected with ${code} and is stored`);
+    if (!isUncertain)
+      this.#verdict.expect(
+        publication.places.size === 0,
+        'refused-is-not-stored',
+        () => `${publication.ids[0]} was rejected with ${code} and is stored`,
+      );
   }
 
   /** HF-6.10: a log that its producer was used for is gone, or the producer was forgotten. */
   mayBeUncertain({ topic, producer = '' }: Publication): boolean {
-    const isOtherLog = (epoch: string | undefined): boolean => (epoch === undefined ? this.#isRenewed.has(topic) : this.#current.get(topic)?.epoch !== epoch);
+    const isOtherLog = (epoch: string | undefined): boolean =>
+      epoch === undefined ? this.#isRenewed.has(topic) : this.#current.get(topic)?.epoch !== epoch;
     return this.#options.isForgetful || [...(this.#epochsOf.get(producer) ?? [])].some(isOtherLog);
   }
 
   /** HF-6.7: what a server says while it says it. */
   acknowledging(topic: string, epoch: string, offset: number): void {
     const log = this.log(topic, epoch);
-    this.#verdict.expect((log?.contents.length ?? 0) >= offset, 'acknowledged-when-durable', () => `a server acknowledges ${offset} of ${topic} ${epoch}, which ends at ${log?.contents.length ?? 0}`);
+    this.#verdict.expect(
+      (log?.contents.length ?? 0) >= offset,
+      'acknowledged-when-durable',
+      () => `a server acknowledges ${offset} of ${topic} ${epoch}, which ends at ${log?.contents.length ?? 0}`,
+    );
   }
 
   /** A register write was resolved with what stands. */
   registered(topic: string, { key, value, revision }: { readonly key: string; readonly value: unknown; readonly revision: number }): void {
-    const isThere = [...this.#logs.values()].some((log) => log.topic === topic && log.registers[revision - 1]?.key === key && log.registers[revision - 1]?.value === JSON.stringify(value));
-    this.#verdict.expect(isThere, 'registers-rise', () => `${key} of ${topic} is said to stand at ${JSON.stringify(value)} since revision ${revision}, and was never so`);
+    const isThere = [...this.#logs.values()].some(
+      (log) =>
+        log.topic === topic && log.registers[revision - 1]?.key === key && log.registers[revision - 1]?.value === JSON.stringify(value),
+    );
+    this.#verdict.expect(
+      isThere,
+      'registers-rise',
+      () => `${key} of ${topic} is said to stand at ${JSON.stringify(value)} since revision ${revision}, and was never so`,
+    );
   }
 
   stored({ found, publishes, registers }: Batch): void {
     for (const { topic, epoch } of found) {
       const log: Log = { topic, epoch, contents: [], first: 1, registers: [], counters: new Map() };
-      this.#verdict.expect(!this.#current.has(topic) && !this.#logs.has(`${topic} ${epoch}`), 'offsets-dense', () => `${topic} is founded twice`);
+      this.#verdict.expect(
+        !this.#current.has(topic) && !this.#logs.has(`${topic} ${epoch}`),
+        'offsets-dense',
+        () => `${topic} is founded twice`,
+      );
       this.#logs.set(`${topic} ${epoch}`, log);
       this.#current.set(topic, log);
     }
@@ -162,7 +197,11 @@ export class Ledger implements DiskWitness {
     for (const { topic, key, value, revision } of registers) {
       const log = this.#current.get(topic)!;
       log.registers.push({ key, value });
-      this.#verdict.expect(log.registers.length === revision, 'offsets-dense', () => `revision ${revision} of ${topic} comes as number ${log.registers.length}`);
+      this.#verdict.expect(
+        log.registers.length === revision,
+        'offsets-dense',
+        () => `revision ${revision} of ${topic} comes as number ${log.registers.length}`,
+      );
     }
   }
 
@@ -175,7 +214,7 @@ export class Ledger implements DiskWitness {
   }
 
   wiped(): void {
-    for (const topic of [...this.#current.keys()]) this.#end(topic);
+    for (const topic of this.#current.keys()) this.#end(topic);
   }
 
   notDense(error: unknown): void {
@@ -189,11 +228,19 @@ export class Ledger implements DiskWitness {
       const want = log.contents.slice(log.first - 1).map(({ id }) => id);
       const have = there.map(({ payload }) => contentOf(payload).id);
       const isSame = want.join() === have.join() && there.every(({ offset }, at) => offset === log.first + at);
-      this.#verdict.expect(isSame, 'acknowledged-stays', () => `${topic} ${log.epoch} holds ${have.length} entries where ${want.length} were stored`);
+      this.#verdict.expect(
+        isSame,
+        'acknowledged-stays',
+        () => `${topic} ${log.epoch} holds ${have.length} entries where ${want.length} were stored`,
+      );
       for (const { key, value, revision } of disk.topics.get(topic)?.registers.values() ?? []) {
         const newest = log.registers.findLastIndex((register) => register.key === key) + 1;
         const stands = newest === revision && log.registers[revision - 1]!.value === value;
-        this.#verdict.expect(stands, 'acknowledged-stays', () => `${key} of ${topic} is ${value} of revision ${revision} on the disk, and was written last at ${newest}`);
+        this.#verdict.expect(
+          stands,
+          'acknowledged-stays',
+          () => `${key} of ${topic} is ${value} of revision ${revision} on the disk, and was written last at ${newest}`,
+        );
       }
     }
   }
@@ -212,19 +259,35 @@ export class Ledger implements DiskWitness {
   #append({ topic, subject, payloads }: DecidedPublish, offset: number): void {
     const verdict = this.#verdict;
     const log = this.#current.get(topic)!;
-    verdict.expect(offset === log.contents.length + 1, 'offsets-dense', () => `offset ${offset} of ${topic} comes after ${log.contents.length}`);
+    verdict.expect(
+      offset === log.contents.length + 1,
+      'offsets-dense',
+      () => `offset ${offset} of ${topic} comes after ${log.contents.length}`,
+    );
     const contents = payloads.map(contentOf);
     log.contents.push(...contents);
     const ids = contents.map(({ id }) => id);
     const publication = this.#publications.get(ids[0]!);
     if (publication === undefined || publication.topic !== topic || publication.subject !== subject) {
-      return verdict.violated('nothing-invented', `${subject} stored ${ids[0]} in ${topic}, which was ${publication === undefined ? 'never published' : `published in ${publication.topic} by ${publication.subject}`}`);
+      return verdict.violated(
+        'nothing-invented',
+        `${subject} stored ${ids[0]} in ${topic}, which was ${publication === undefined ? 'never published' : `published in ${publication.topic} by ${publication.subject}`}`,
+      );
     }
     const { device, counter, places, state, isDurable } = publication;
-    verdict.expect(publication.ids.join() === ids.join(), 'publish-together', () => `${ids.join(' ')} was stored where ${publication.ids.join(' ')} was published`);
+    verdict.expect(
+      publication.ids.join() === ids.join(),
+      'publish-together',
+      () => `${ids.join(' ')} was stored where ${publication.ids.join(' ')} was published`,
+    );
     // A publish that could not name the log for which it was first sent (HF-6.8) is new to the next one.
     const isTwice = places.has(log.epoch) || (places.size > 0 && publication.epoch !== undefined);
-    verdict.expect(!isTwice, 'nothing-twice', () => `${ids[0]} is stored at ${offset} of ${topic} ${log.epoch}, and before at ${[...places].map(([epoch, at]) => `${at} of ${epoch}`).join()}`);
+    verdict.expect(
+      !isTwice,
+      'nothing-twice',
+      () =>
+        `${ids[0]} is stored at ${offset} of ${topic} ${log.epoch}, and before at ${[...places].map(([epoch, at]) => `${at} of ${epoch}`).join()}`,
+    );
     places.set(log.epoch, offset);
     const last = log.counters.get(device) ?? 0;
     verdict.expect(counter > last, 'publish-order', () => `${ids[0]} is stored in ${topic} after number ${last} of ${device}`);

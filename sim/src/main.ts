@@ -25,7 +25,9 @@ function wholeNumber(text: string | undefined, name: string, otherwise: number):
 
 async function main(): Promise<number> {
   const string = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { seeds: string, seed: string, steps: string, fault: string, trace: { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { seeds: string, seed: string, steps: string, fault: string, trace: { type: 'boolean' }, help: { type: 'boolean' } },
+  });
   if (values.help === true) {
     console.log(USAGE);
     return 0;

@@ -291,5 +291,9 @@ export class Network {
 }
 
 function textOf(frame: string | Uint8Array): string {
-  return typeof frame === 'string' ? frame : `bytes ${Buffer.from(frame).toString('latin1').replaceAll(/[^ -~]/g, '.')}`;
+  return typeof frame === 'string'
+    ? frame
+    : `bytes ${Buffer.from(frame)
+        .toString('latin1')
+        .replaceAll(/[^ -~]/g, '.')}`;
 }

@@ -29,7 +29,13 @@ export class OutboxDisk {
   #isOwned = false;
 
   /** `onDurable`: told of everything that becomes durable. */
-  constructor(options: { timeline: Timeline; chance: Chance; trace: Trace; health: OutboxHealth; onDurable: (changes: OutboxChanges) => void }) {
+  constructor(options: {
+    timeline: Timeline;
+    chance: Chance;
+    trace: Trace;
+    health: OutboxHealth;
+    onDurable: (changes: OutboxChanges) => void;
+  }) {
     this.#timeline = options.timeline;
     this.#chance = options.chance;
     this.#trace = options.trace;
@@ -66,7 +72,11 @@ export class OutboxDisk {
       isPersistent: true,
       load: () => carryOut('load', undefined, () => this.#load()),
       apply: (changes) => {
-        const failure = this.#chance.is(this.health.failures) ? (this.#chance.is(0.5) ? 'nothing stored' : 'stored all the same') : undefined;
+        const failure = this.#chance.is(this.health.failures)
+          ? this.#chance.is(0.5)
+            ? 'nothing stored'
+            : 'stored all the same'
+          : undefined;
         return carryOut(describe(changes), failure, async () => {
           await tables.apply(changes);
           this.#onDurable(changes);

@@ -39,8 +39,8 @@ async function bundleWith(fault: Fault, options: SeedsOptions, outfile: string):
   let isPlanted = false;
   const plugin: Plugin = {
     name: 'plant',
-    setup: ({ onLoad }) => {
-      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+    setup: (bundler) => {
+      bundler.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         if (path !== join(root, fault.file)) return undefined;
         isPlanted = true;
         return { contents: mutate(await readFile(path, 'utf8'), fault), loader: 'ts' };

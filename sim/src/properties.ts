@@ -10,19 +10,26 @@ export const PROPERTIES = {
   'nothing-invented': 'HF-5.4: every entry was published, to this topic, by the subject that it names',
   'offsets-dense': 'HF-1, HF-6.2: offsets, revisions and seqs are dense; no batch that is not reaches the store',
   'publish-together': 'HF-6.1: an atomic publish is stored whole, at consecutive offsets, in its order',
-  'publish-order': 'HF-6.6, decision 7: within an epoch, one device\'s entries are in the order of its publishes',
+  'publish-order': "HF-6.6, decision 7: within an epoch, one device's entries are in the order of its publishes",
   'durable-before-sent': 'HF-6.12, decision 3: nothing is stored that was not durable in its outbox before',
   'refused-is-not-stored': 'HF-6.4, HF-6.13: what was refused, aborted or expired is not in any log, before or after',
-  'refusals-legal': 'HF-6.4, HF-6.10, HF-6.13: a publish is refused for a reason that exists; uncertain only if the epoch changed or the producer was forgotten',
-  'consumer-order': 'HF-5.3, HF-5.8, decisions 10 and 12: a consumer sees each entry after its position exactly once, in order, as it is in the log; hidden ones never',
+  'refusals-legal':
+    'HF-6.4, HF-6.10, HF-6.13: a publish is refused for a reason that exists; uncertain only if the epoch changed or the producer was forgotten',
+  'consumer-order':
+    'HF-5.3, HF-5.8, decisions 10 and 12: a consumer sees each entry after its position exactly once, in order, as it is in the log; hidden ones never',
   'gaps-legal': 'HF-5.7, decision 11: a gap comes only where history was cut or the epoch changed, and says how far',
-  'position-is-processed': 'HF-5.9, decision 14: a consumer\'s position is what it processed last, and nothing else moves it',
-  'registers-rise': 'HF-7.7, HF-7.8, decision 13: a consumer sees revisions only rise, and the values that were written under them; what a write is told stands',
-  'signals-in-place': 'HF-7.4: a signal arrives once, after those sent before it, and never before entries that its sender knew to be stored',
+  'position-is-processed': "HF-5.9, decision 14: a consumer's position is what it processed last, and nothing else moves it",
+  'registers-rise':
+    'HF-7.7, HF-7.8, decision 13: a consumer sees revisions only rise, and the values that were written under them; what a write is told stands',
+  'signals-in-place':
+    'HF-7.4: a signal arrives once, after those sent before it, and never before entries that its sender knew to be stored',
+  'reads-true':
+    'HF-7.3: a page that was read holds nothing but what the log holds, ascending, on the right side, at most as much as was asked for',
   'members-agree': 'HF-7.6, decision 18: when faults stop and the grace time is over, whoever watches sees exactly those who are there',
   'credit-kept': 'HF-7.1, decision 17: a server sends no entry beyond the credit',
   'queues-bounded': 'HF-7.2: a server buffers no more than `queueBytesMax` and a frame for a connection',
-  'all-settled': 'promise 4, HF-6.13: when faults stop, every publish settles, every outbox empties, every promise and iteration ends with its client',
+  'all-settled':
+    'promise 4, HF-6.13: when faults stop, every publish settles, every outbox empties, every promise and iteration ends with its client',
   'all-arrived': 'decision 10, HF-5.5: when faults stop, every consumer reaches the head',
   'nothing-left-behind': 'promise 4: no timer outlives the client or hub that set it',
   'no-error-escapes': 'promise 4: nothing rejects unheard, throws out of a callback or breaks an assertion',

@@ -33,7 +33,10 @@ export async function runSeeds(options: SeedsOptions, print: (line: string) => v
     for (let seed = firstSeed; seed < firstSeed + seedCount; seed++) {
       const outcome = await simulate({ seed, steps, tally, print: isTraced ? print : undefined });
       eventCount += outcome.eventCount;
-      if (seedCount === 1) print(`seed ${seed}: ${outcome.eventCount} events in ${(outcome.lastedMs / 1000).toFixed(1)} simulated seconds, trace ${outcome.digest}`);
+      if (seedCount === 1)
+        print(
+          `seed ${seed}: ${outcome.eventCount} events in ${(outcome.lastedMs / 1000).toFixed(1)} simulated seconds, trace ${outcome.digest}`,
+        );
       if (outcome.violation !== undefined) {
         report(outcome, options, print);
         print(`${seed - firstSeed + 1} seeds, 1 violation, ${eventCount} events, ${secondsSince(beganAtMs, now)} s`);
@@ -47,7 +50,12 @@ export async function runSeeds(options: SeedsOptions, print: (line: string) => v
   } finally {
     realWorld.restore();
   }
-  print(tally.entries().map(([what, count]) => `${what} ${count}`).join(', '));
+  print(
+    tally
+      .entries()
+      .map(([what, count]) => `${what} ${count}`)
+      .join(', '),
+  );
   print(`${seedCount} seeds, 0 violations, ${eventCount} events, ${secondsSince(beganAtMs, now)} s`);
   return 0;
 }

@@ -75,7 +75,14 @@ export class Server {
       random: chance.fork(process.name).next,
       heartbeatMs,
       limits: { queueBytesMax, producerSilenceMs },
-      topics: [{ pattern: '*', kind, ...(keepCountMax === undefined ? {} : { retention: { countMax: keepCountMax } }), beforePublish: ({ items }) => this.#hook(process, items) }],
+      topics: [
+        {
+          pattern: '*',
+          kind,
+          ...(keepCountMax === undefined ? {} : { retention: { countMax: keepCountMax } }),
+          beforePublish: ({ items }) => this.#hook(process, items),
+        },
+      ],
       onError: (error) => {
         // The store's trouble is simulated; anything else is the hub's own.
         if (!(error instanceof HoldfastError)) verdict.violated('no-error-escapes', `the hub reports ${String(error)}`);
@@ -126,7 +133,11 @@ export class Server {
   async #rest(process: Process): Promise<void> {
     const { network, verdict } = this.#options;
     await process.sleep(REST_MS);
-    verdict.expect(process.timerCount === 0, 'nothing-left-behind', () => `${process.timerCount} timers of ${process.name} are set ${REST_MS} ms after its end`);
+    verdict.expect(
+      process.timerCount === 0,
+      'nothing-left-behind',
+      () => `${process.timerCount} timers of ${process.name} are set ${REST_MS} ms after its end`,
+    );
     process.kill();
     network.bury(process, false);
   }

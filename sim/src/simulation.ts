@@ -78,10 +78,20 @@ class Simulation {
     const verdict = (this.#verdict = new Verdict(() => timeline.nowMs));
     const profile = (this.#profile = drawProfile(chance.fork('profile')));
     trace.line('profile', JSON.stringify(profile));
-    const ledger = (this.#ledger = new Ledger(verdict, tally, { isForgetful: profile.producerSilenceMs < 60_000, isClockSteady: profile.calamities.every(({ kind }) => kind !== 'clock jump') }));
+    const ledger = (this.#ledger = new Ledger(verdict, tally, {
+      isForgetful: profile.producerSilenceMs < 60_000,
+      isClockSteady: profile.calamities.every(({ kind }) => kind !== 'clock jump'),
+    }));
     const network = new Network(timeline, chance.fork('network'), trace);
     const health = { meanMs: profile.diskMs, commitFailures: 0, otherFailures: 0 };
-    const disk = (this.#disk = new Disk({ timeline, chance: chance.fork('disk'), trace, witness: ledger, health, outcomesMax: profile.outcomesMax }));
+    const disk = (this.#disk = new Disk({
+      timeline,
+      chance: chance.fork('disk'),
+      trace,
+      witness: ledger,
+      health,
+      outcomesMax: profile.outcomesMax,
+    }));
     const world = { profile, timeline, trace, verdict, network, tally };
     const server = (this.#server = new Server({ ...world, chance: chance.fork('server'), disk }));
     const topics = (this.#topics = Array.from({ length: profile.topicCount }, (_, at) => `topic/${at + 1}`));
@@ -156,9 +166,17 @@ class Simulation {
     }
     for (const device of this.#devices) {
       this.#verdict.expect(device.isDone, 'all-settled', () => `${CALM_MAX_MS} ms after the faults stopped ${device.unfinished}`);
-      this.#verdict.expect(device.late === undefined, 'all-arrived', () => `${CALM_MAX_MS} ms after the faults stopped ${device.late?.place}`);
+      this.#verdict.expect(
+        device.late === undefined,
+        'all-arrived',
+        () => `${CALM_MAX_MS} ms after the faults stopped ${device.late?.place}`,
+      );
     }
-    this.#verdict.expect(this.#disagreement === undefined, 'members-agree', () => `${CALM_MAX_MS} ms after the faults stopped ${this.#disagreement}`);
+    this.#verdict.expect(
+      this.#disagreement === undefined,
+      'members-agree',
+      () => `${CALM_MAX_MS} ms after the faults stopped ${this.#disagreement}`,
+    );
     this.#ledger.compare(this.#disk);
   }
 
@@ -170,17 +188,25 @@ class Simulation {
     let openCount = closings.length;
     for (const close of closings) void close().then(() => (openCount -= 1));
     await this.#timeline.run(this.#timeline.nowMs + END_MAX_MS, () => this.#isOver || openCount === 0);
-    this.#verdict.expect(openCount === 0, 'all-settled', () => `${openCount} of ${closings.length} closings have not ended after ${END_MAX_MS} ms`);
+    this.#verdict.expect(
+      openCount === 0,
+      'all-settled',
+      () => `${openCount} of ${closings.length} closings have not ended after ${END_MAX_MS} ms`,
+    );
     await this.#timeline.run(this.#timeline.nowMs + END_MAX_MS, () => this.#isOver);
   }
 
   /** Who watches a topic's members and does not see exactly those who entered it, for a report. */
   get #disagreement(): string | undefined {
     for (const topic of this.#topics) {
-      const want = this.#devices.flatMap(({ beside }) => beside.enteredWith(topic) ?? []).map((state) => JSON.stringify(state)).sort();
+      const want = this.#devices
+        .flatMap(({ beside }) => beside.enteredWith(topic) ?? [])
+        .map((state) => JSON.stringify(state))
+        .sort();
       for (const { name, beside } of this.#devices) {
         const have = beside.seen(topic);
-        if (have !== undefined && have.join() !== want.join()) return `${name} sees ${have.join() || 'nobody'} on ${topic}, where ${want.join() || 'nobody'} is`;
+        if (have !== undefined && have.join() !== want.join())
+          return `${name} sees ${have.join() || 'nobody'} on ${topic}, where ${want.join() || 'nobody'} is`;
       }
     }
     return undefined;

@@ -4,7 +4,15 @@
  * account of each stream.
  */
 
-import { parseServerFrame, type ClientMessage, type EntryMessage, type Position, type ServerMessage, type SignalMessage, type SubscribeRequest } from '@holdfast/wire';
+import {
+  parseServerFrame,
+  type ClientMessage,
+  type EntryMessage,
+  type Position,
+  type ServerMessage,
+  type SignalMessage,
+  type SubscribeRequest,
+} from '@holdfast/wire';
 import type { Ledger } from './ledger.ts';
 import { contentOf } from './payload.ts';
 import type { Verdict } from './properties.ts';
@@ -62,7 +70,11 @@ export class Wiretap {
   /** A server sends this now. `bufferedBytes`: what waits before it. */
   fromServer(link: string, frame: string | Uint8Array, bufferedBytes: number): void {
     const boundBytes = this.#queueBytesMax + FRAMES_BEYOND_BYTES;
-    this.#verdict.expect(bufferedBytes <= boundBytes, 'queues-bounded', () => `${bufferedBytes} bytes are buffered for ${link}, which may hold ${this.#queueBytesMax}`);
+    this.#verdict.expect(
+      bufferedBytes <= boundBytes,
+      'queues-bounded',
+      () => `${bufferedBytes} bytes are buffered for ${link}, which may hold ${this.#queueBytesMax}`,
+    );
     const tap = this.#tap(link);
     const message = parseServerFrame(frame, (number) => tap.topics.get(number));
     if (message !== undefined) this.#take(tap, message, link);
@@ -110,15 +122,27 @@ export class Wiretap {
     const { epoch } = stream.place;
     const durable = this.#ledger.log(topic, epoch)?.contents[offset - 1]?.id;
     const said = contentOf(data).id;
-    this.#verdict.expect(durable === said, 'told-when-durable', () => `${link} is told ${said} at ${offset} of ${topic} ${epoch}, where ${durable ?? 'nothing'} is durable`);
-    this.#verdict.expect(offset <= stream.creditUpTo, 'credit-kept', () => `${link} is sent ${offset} of ${topic}, and has credit up to ${stream.creditUpTo}`);
+    this.#verdict.expect(
+      durable === said,
+      'told-when-durable',
+      () => `${link} is told ${said} at ${offset} of ${topic} ${epoch}, where ${durable ?? 'nothing'} is durable`,
+    );
+    this.#verdict.expect(
+      offset <= stream.creditUpTo,
+      'credit-kept',
+      () => `${link} is sent ${offset} of ${topic}, and has credit up to ${stream.creditUpTo}`,
+    );
     stream.place = { ...stream.place, offset };
   }
 
   #signal({ place }: Stream, { topic, data }: SignalMessage, link: string): void {
     const { epoch, offset, process } = data as unknown as SignalContent;
     const isOvertaking = place.epoch === epoch && place.offset < offset;
-    this.#verdict.expect(!isOvertaking, 'signals-in-place', () => `${link} gets a signal of ${process}, sent after entry ${offset} of ${topic}, at ${place.offset}`);
+    this.#verdict.expect(
+      !isOvertaking,
+      'signals-in-place',
+      () => `${link} gets a signal of ${process}, sent after entry ${offset} of ${topic}, at ${place.offset}`,
+    );
   }
 
   #expect(tap: Tap, { id, credit = Infinity }: SubscribeRequest): void {

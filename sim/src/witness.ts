@@ -38,7 +38,8 @@ export class Witness {
   deliver(item: Item, position: Position | undefined): void {
     this.#options.tally.count(item.type === 'gap' ? `seen gap ${item.reason}` : `seen ${item.type}`);
     this.#place ??= position;
-    if (this.#place === undefined) return this.#options.verdict.violated('position-is-processed', `${this.#name} got an item and has no position`);
+    if (this.#place === undefined)
+      return this.#options.verdict.violated('position-is-processed', `${this.#name} got an item and has no position`);
     if (item.type === 'entry') this.#entry(item, this.#place);
     else if (item.type === 'gap') this.#gap(item, this.#place);
     else this.#register(item, this.#place);
@@ -48,8 +49,16 @@ export class Witness {
   asked(position: Position | undefined): void {
     const place = this.#place;
     if (place === undefined) return;
-    const isThere = position !== undefined && position.epoch === place.epoch && position.revision >= place.revision && this.#isHidden(place, position.offset);
-    this.#options.verdict.expect(isThere, 'position-is-processed', () => `${this.#name} has processed ${show(place)}, its position says ${show(position)}`);
+    const isThere =
+      position !== undefined &&
+      position.epoch === place.epoch &&
+      position.revision >= place.revision &&
+      this.#isHidden(place, position.offset);
+    this.#options.verdict.expect(
+      isThere,
+      'position-is-processed',
+      () => `${this.#name} has processed ${show(place)}, its position says ${show(position)}`,
+    );
   }
 
   /** Whether nothing is left to see. `position`: the reader's own. */
@@ -65,10 +74,18 @@ export class Witness {
     const { ledger, topic, subject, verdict } = this.#options;
     const log = ledger.log(topic, place.epoch);
     const want = log === undefined ? undefined : nextVisible(log, place.offset, subject);
-    verdict.expect(offset === want, 'consumer-order', () => `${this.#name} sees ${offset} after ${show(place)} where ${want ?? 'nothing'} is next`);
+    verdict.expect(
+      offset === want,
+      'consumer-order',
+      () => `${this.#name} sees ${offset} after ${show(place)} where ${want ?? 'nothing'} is next`,
+    );
     const id = log?.contents[offset - 1]?.id;
     const seen = contentOf(data).id;
-    verdict.expect(seen === id && from === id?.slice(id.indexOf('@') + 1, id.indexOf('/')), 'consumer-order', () => `${this.#name} sees ${seen} from ${from} at ${offset} of ${place.epoch}, where ${id ?? 'nothing'} is`);
+    verdict.expect(
+      seen === id && from === id?.slice(id.indexOf('@') + 1, id.indexOf('/')),
+      'consumer-order',
+      () => `${this.#name} sees ${seen} from ${from} at ${offset} of ${place.epoch}, where ${id ?? 'nothing'} is`,
+    );
     this.#place = { ...place, offset };
   }
 
@@ -77,8 +94,16 @@ export class Witness {
     const log = ledger.log(topic, after.epoch);
     const isBefore = before.epoch === place.epoch && this.#isHidden(place, before.offset);
     const isCut = log !== undefined && after.offset < log.first;
-    const isLegal = reason === 'retention' ? after.epoch === before.epoch && after.offset > before.offset : reason === 'epoch' && after.epoch !== before.epoch && ledger.current(topic)?.epoch !== before.epoch;
-    verdict.expect(isBefore && isCut && isLegal, 'gaps-legal', () => `${this.#name} at ${show(place)} gets a gap ${reason} from ${show(before)} to ${show(after)}, where the log begins at ${log?.first ?? 'nothing'}`);
+    const isLegal =
+      reason === 'retention'
+        ? after.epoch === before.epoch && after.offset > before.offset
+        : reason === 'epoch' && after.epoch !== before.epoch && ledger.current(topic)?.epoch !== before.epoch;
+    verdict.expect(
+      isBefore && isCut && isLegal,
+      'gaps-legal',
+      () =>
+        `${this.#name} at ${show(place)} gets a gap ${reason} from ${show(before)} to ${show(after)}, where the log begins at ${log?.first ?? 'nothing'}`,
+    );
     this.#place = after;
   }
 
@@ -86,7 +111,12 @@ export class Witness {
     const { ledger, topic, verdict } = this.#options;
     const written = ledger.log(topic, place.epoch)?.registers[revision - 1];
     const isWritten = written?.key === key && written.value === JSON.stringify(value);
-    verdict.expect(revision > place.revision && isWritten, 'registers-rise', () => `${this.#name} at ${show(place)} sees ${key} = ${JSON.stringify(value)} at revision ${revision}, where ${JSON.stringify(written)} was written`);
+    verdict.expect(
+      revision > place.revision && isWritten,
+      'registers-rise',
+      () =>
+        `${this.#name} at ${show(place)} sees ${key} = ${JSON.stringify(value)} at revision ${revision}, where ${JSON.stringify(written)} was written`,
+    );
     this.#place = { ...place, revision };
   }
 
@@ -95,7 +125,9 @@ export class Witness {
     if (offset < place.offset) return false;
     if (offset === place.offset) return true;
     const log = this.#options.ledger.log(this.#options.topic, place.epoch);
-    return log !== undefined && offset <= log.contents.length && (nextVisible(log, place.offset, this.#options.subject) ?? Infinity) > offset;
+    return (
+      log !== undefined && offset <= log.contents.length && (nextVisible(log, place.offset, this.#options.subject) ?? Infinity) > offset
+    );
   }
 
   get #name(): string {
