@@ -23,6 +23,7 @@ describe('the command line', () => {
     expect(stdout).toMatch(/^Options:\n(?: {2}.+\n)+/m);
     expect(stdout).toMatch(new RegExp(`^Examples:\\n {2}holdfast ${name} `, 'm'));
     expect(await holdfast(['help', name])).toMatchObject({ code: 0, stdout });
+    expect(readFileSync(new URL('../README.md', import.meta.url), 'utf8')).toContain(`\`\`\`text\n${stdout}\`\`\`\n`);
   });
 
   test.each([
