@@ -142,7 +142,7 @@ export class Hub implements ConnectionHost {
   /**
    * Publishes on behalf of the application; resolves after the commit. No rights and no `beforePublish` are asked. It has
    * no outbox: a retryable refusal (`STORE_*`, `OVERLOADED`) is the caller's to repeat, and may then be stored twice.
-   * Publishes to one topic keep the order of the calls. Throws `USAGE` at once for what can be no publish.
+   * Publishes of one `from` to one topic keep the order of the calls. Throws `USAGE` at once for what can be no publish.
    */
   publish(
     topic: string,

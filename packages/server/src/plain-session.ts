@@ -60,7 +60,9 @@ export class PlainSession implements PlainClient {
   }
 
   send(message: string | Uint8Array | Json): void {
-    this.#connection.send(typeof message === 'string' || message instanceof Uint8Array ? message : JSON.stringify(message));
+    const frame = typeof message === 'string' || message instanceof Uint8Array ? message : (JSON.stringify(message) as string | undefined);
+    if (frame === undefined) throw new TypeError(`send: ${typeof message} is not JSON`);
+    this.#connection.send(frame);
   }
 
   publish(topic: string, data: Data): Promise<{ readonly offset: number }> {

@@ -27,7 +27,7 @@ async function seen(client: StageClient = watcher): Promise<string[]> {
   await stage.clock.settle();
   return client.take('presence').map((message: PresenceMessage) => {
     const members = message.event === 'members' ? message.members : [message.member];
-    return [message.event, ...members.map(({ subject, client: name, state }) => `${subject}/${name}=${String(state)}`)].join(' ');
+    return [message.event, ...members.map(({ subject, client: name, state }) => `${subject}/${name}=${state as string}`)].join(' ');
   });
 }
 

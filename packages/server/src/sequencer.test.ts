@@ -134,6 +134,16 @@ describe('HF-6.9, decision 5: a producer is forgotten after its silence', () => 
     expect(await stage.happened()).toEqual(['p3 PRODUCER_UNKNOWN', 'commit t 3-3', 'p1 at 3']);
   });
 
+  test('one that was stopped hears that it is unknown, not that it is stopped', async () => {
+    stage.publish(1);
+    stage.publish(2, { verdict: new HoldfastError('OVERLOADED') });
+    await stage.happened();
+    await stage.clock.advance(silent + 1);
+    stage.publish(3);
+    stage.publish(2);
+    expect(await stage.happened()).toEqual(['p3 PRODUCER_UNKNOWN', 'p2 PRODUCER_UNKNOWN']);
+  });
+
   test('one that only the store remembers', async () => {
     const disk = createMemoryDisk();
     stage = new SequencerStage({ disk, producerSilenceMs: silent });

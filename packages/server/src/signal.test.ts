@@ -27,7 +27,9 @@ function signal(client: StageClient, data: number | string): void {
 /** What came, in order: `1` for an entry's offset, `~x` for a signal's data. */
 async function got(client: StageClient): Promise<string[]> {
   await stage.clock.settle();
-  return client.take('entry', 'signal').map((message) => (message.type === 'entry' ? String(message.offset) : `~${String(message.data)}`));
+  return client
+    .take('entry', 'signal')
+    .map((message) => (message.type === 'entry' ? String(message.offset) : `~${message.data as string}`));
 }
 
 async function fill(count: number): Promise<void> {

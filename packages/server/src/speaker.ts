@@ -4,23 +4,31 @@
  * can be resent under the old one.
  */
 
-import { assertJson, type Data, type HoldfastError } from '@holdfast/wire';
+import { assertJson, HoldfastError, type Data } from '@holdfast/wire';
 import type { Intake, PublishSource } from './intake.ts';
 import type { Identity } from './rights.ts';
 
+/** Where a publish is. */
+export interface Published {
+  readonly offset: number;
+  readonly epoch: string;
+}
+
+/** One producer. */
 interface Voice {
   readonly producer: string;
   seq: number;
   unanswered: number;
 }
 
-/** Topics whose producer is remembered; beyond it the one that was new the longest ago begins anew at its next publish. */
+/** Producers that are remembered; beyond it the one that was new the longest ago begins anew at its next publish. */
 const VOICES_MAX = 10_000;
 
 export class Speaker {
   readonly #intake: Intake;
   readonly #name: string;
   readonly #depthMax: number;
+  /** By topic and subject: a producer belongs to both (HF-6.11). */
   readonly #voices = new Map<string, Voice>();
   #generation = 0;
 
@@ -32,17 +40,21 @@ export class Speaker {
   }
 
   /**
-   * Resolves after the commit; rejects with the refusal. Publishes to one topic keep the order of the calls. Throws at
-   * once for data that is no payload.
+   * Resolves after the commit; rejects with the refusal. Publishes of one identity to one topic keep the order of the
+   * calls. Throws at once for data that is no payload.
    */
-  publish(
-    topic: string,
-    identity: Identity,
-    data: Data,
-    judge: PublishSource['judge'],
-  ): Promise<{ readonly offset: number; readonly epoch: string }> {
+  publish(topic: string, identity: Identity, data: Data, judge: PublishSource['judge']): Promise<Published> {
     const item = this.#item(data);
-    const voice = this.#voice(topic);
+    return this.#say(topic, identity, item, judge).catch((error: unknown) => {
+      // The topic was deleted, or was silent for so long that its producers are forgotten. Nothing was stored.
+      if (!isForgotten(error)) throw error;
+      return this.#say(topic, identity, item, judge);
+    });
+  }
+
+  #say(topic: string, identity: Identity, item: Data, judge: PublishSource['judge']): Promise<Published> {
+    const key = `${topic} ${identity.subject}`;
+    const voice = this.#voice(key);
     voice.seq += 1;
     voice.unanswered += 1;
     const message = { type: 'publish' as const, topic, producer: voice.producer, seq: voice.seq, items: [item] };
@@ -50,7 +62,8 @@ export class Speaker {
       const answered: PublishSource['answered'] = (_request, decision) => {
         voice.unanswered -= 1;
         if (decision.kind === 'accepted') return resolve({ offset: decision.offset, epoch: decision.epoch });
-        if (isLost(decision.error) && this.#voices.get(topic) === voice) this.#voices.delete(topic);
+        const isLost = decision.error.retryable || isForgotten(decision.error);
+        if (isLost && this.#voices.get(key) === voice) this.#voices.delete(key);
         reject(decision.error);
       };
       this.#intake.publish({ message, identity, source: { judge, answered }, isBounded: false });
@@ -65,12 +78,12 @@ export class Speaker {
     return data;
   }
 
-  #voice(topic: string): Voice {
-    let voice = this.#voices.get(topic);
+  #voice(key: string): Voice {
+    let voice = this.#voices.get(key);
     if (voice === undefined) {
       this.#forgetOne();
       voice = { producer: `${this.#name}.${this.#generation++}`, seq: 0, unanswered: 0 };
-      this.#voices.set(topic, voice);
+      this.#voices.set(key, voice);
     }
     return voice;
   }
@@ -78,13 +91,13 @@ export class Speaker {
   /** Only one that waits for nothing: another producer would not keep the order with what is under way. */
   #forgetOne(): void {
     if (this.#voices.size < VOICES_MAX) return;
-    for (const [topic, { unanswered }] of this.#voices) {
-      if (unanswered === 0) return void this.#voices.delete(topic);
+    for (const [key, { unanswered }] of this.#voices) {
+      if (unanswered === 0) return void this.#voices.delete(key);
     }
   }
 }
 
-/** Whether the producer cannot go on at the next seq. */
-function isLost({ code, retryable }: HoldfastError): boolean {
-  return retryable || code === 'SEQ_GAP' || code === 'PRODUCER_UNKNOWN' || code === 'EPOCH_CHANGED';
+/** Whether the log does not know the producer any more, so that it cannot go on at its next seq. */
+function isForgotten(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.code === 'PRODUCER_UNKNOWN' || error.code === 'SEQ_GAP');
 }

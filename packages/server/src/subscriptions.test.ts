@@ -1,4 +1,4 @@
-import { HoldfastError, type ErrorMessage, type SubscribeRequest } from '@holdfast/wire';
+import type { ErrorMessage, HoldfastError, SubscribeRequest } from '@holdfast/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Endpoint } from './endpoint.ts';
 import type { Grant, Question } from './rights.ts';
@@ -114,12 +114,7 @@ describe('HF-5.1, HF-5.2: where a subscription begins', () => {
     });
     await stage.clock.settle();
     expect(client.take('welcome')).toHaveLength(1);
-    expect(
-      client
-        .take('subscribed')
-        .map(({ id }) => id)
-        .sort(),
-    ).toEqual([1, 3]);
+    expect(new Set(client.take('subscribed').map(({ id }) => id))).toEqual(new Set([1, 3]));
     expect(client.take()).toEqual([expect.objectContaining({ type: 'error', id: 'b', code: 'UNKNOWN_TOPIC' })]);
   });
 
