@@ -26,6 +26,7 @@ export class Process {
   readonly #turnMaxMs: number;
   #isAlive = true;
   #isFrozen = false;
+  #isThawing = false;
   #backlog: (() => void)[] = [];
   #deferredAtMs = 0;
 
@@ -91,16 +92,30 @@ export class Process {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
     this.#backlog = [];
+    this.#isThawing = false;
   }
 
   /** Stands still, like a phone in a pocket; its clock goes on. */
   freeze(): void {
     this.#isFrozen = true;
+    this.#isThawing = false;
   }
 
-  /** Goes on: what came meanwhile comes now, each in a turn of its own, in order. */
+  /** Goes on: what came meanwhile comes first, each in a turn of its own, in order. */
   thaw(): void {
-    this.#isFrozen = false;
-    for (const task of this.#backlog.splice(0)) this.#timeline.after(0, () => this.run(task));
+    if (!this.#isFrozen || this.#isThawing) return;
+    this.#isThawing = true;
+    this.#timeline.after(0, () => this.#catchUp());
+  }
+
+  /** What arrives before the backlog is empty goes behind it. */
+  #catchUp(): void {
+    if (!this.#isThawing) return;
+    const task = this.#backlog.shift();
+    if (task === undefined) this.#isFrozen = this.#isThawing = false;
+    else {
+      this.#timeline.after(0, () => this.#catchUp());
+      task();
+    }
   }
 }
