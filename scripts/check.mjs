@@ -12,7 +12,10 @@ import { isMain, root, run, tool } from './workspace.mjs';
 
 const SIMULATION_SEEDS = 20;
 
-const script = (name, ...args) => () => run(process.execPath, [join(root, 'scripts', name), ...args]);
+const script =
+  (name, ...args) =>
+  () =>
+    run(process.execPath, [join(root, 'scripts', name), ...args]);
 
 const STEPS = [
   { name: 'format', run: () => tool('oxfmt/bin/oxfmt', ['--list-different']), hint: 'npm run format' },

@@ -23,7 +23,11 @@ export function provenanceOf({ commit, date, node, cpu, cores, memoryGiB, system
 
 /** The table of a benchmark's result file. */
 export function benchTable(result) {
-  const rows = result.rows.map(({ name, unit, figure }) => [name, ...['median', 'min', 'max'].map((key) => formatFigure(figure[key])), unit]);
+  const rows = result.rows.map(({ name, unit, figure }) => [
+    name,
+    ...['median', 'min', 'max'].map((key) => formatFigure(figure[key])),
+    unit,
+  ]);
   const caption = `${provenanceOf(result)} ${result.rounds} rounds of ${result.seconds} s each, interleaved.`;
   return `${markdownTable(['what', 'median', 'min', 'max', 'unit'], rows)}\n\n${caption}`;
 }
@@ -44,5 +48,8 @@ if (isMain(import.meta)) {
   const filled = withTables(text, figures(), DOCUMENT);
   const isCheck = process.argv.includes('--check');
   if (!isCheck) writeFileSync(path, filled);
-  conclude(isCheck && filled !== text ? [`${DOCUMENT} differs from bench/results: run node scripts/figures.mjs`] : [], `the figures of ${DOCUMENT} are those of bench/results`);
+  conclude(
+    isCheck && filled !== text ? [`${DOCUMENT} differs from bench/results: run node scripts/figures.mjs`] : [],
+    `the figures of ${DOCUMENT} are those of bench/results`,
+  );
 }

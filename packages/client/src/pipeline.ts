@@ -249,8 +249,8 @@ export class Pipeline {
   #isForgotten({ record, doubts }: Row): boolean {
     if (record.seq !== 1 || doubts === 0) return false;
     const { firstAt, at } = this.#producer;
-    const { clock, limits } = this.#host;
-    return clock.now() - (firstAt ?? at) >= limits().producerSilenceMs * SILENCE_SHARE;
+    const { producerSilenceMs } = this.#host.limits();
+    return this.#host.clock.now() - (firstAt ?? at) >= producerSilenceMs * SILENCE_SHARE;
   }
 
   /** Gives seqs while there is room; returns the rows that got one. */

@@ -31,7 +31,10 @@ describe('a membership that was refused for want of its subscription (HF-7.6)', 
       world.server.refuse(connection, { id: message.id }, { code: 'STORE_UNAVAILABLE', retryable: true });
       return true;
     };
-    client.topic(T).enter({ n: 1 }).catch(() => {});
+    client
+      .topic(T)
+      .enter({ n: 1 })
+      .catch(() => {});
     await world.clock.advance(20);
     expect(isRefused).toBe(true);
     expect(world.server.log(T).members.size).toBe(0);
@@ -48,7 +51,10 @@ describe('a membership that was refused for want of its subscription (HF-7.6)', 
     world.network.cut();
     while (world.server.hellos.length < 2) await world.clock.advance(10);
     // The hello is gone without this topic, so the state is asked for ahead of the subscription.
-    client.topic(T).enter({ n: 2 }).catch(() => {});
+    client
+      .topic(T)
+      .enter({ n: 2 })
+      .catch(() => {});
     await world.clock.advance(30_000);
     expect(world.server.log(T).members.get('a')?.state).toEqual({ n: 2 });
   });
