@@ -115,6 +115,8 @@ function save(result: ReplayResult, options: object): void {
   const { enterRefusals, ...counts } = tally;
   const json = {
     bench: 'replay',
+    command: `npm run replay -- ${['FOLDER', ...process.argv.slice(2).filter((word) => word.startsWith('-') || /^\d+$/.test(word))].join(' ')}`,
+    output: reportOf(result).trim().split('\n'),
     ...options,
     ...provenance(),
     ...figures,
