@@ -269,10 +269,11 @@ class HoldfastClient implements Client {
   #onOpen({ subject, limits }: Welcome): void {
     this.#subject = subject;
     this.#limits = limits;
-    // In this order: a signal or a presence finds its subscription on the server.
-    for (const { subscription } of this.#topics.values()) subscription.sync();
-    for (const { topic } of this.#topics.values()) topic.presence.open();
-    this.#requests.open(limits.requestsMax);
+    // In this order: a signal or a presence, also one that waited, finds its subscription on the server.
+    this.#requests.open(limits.requestsMax, () => {
+      for (const { subscription } of this.#topics.values()) subscription.sync();
+      for (const { topic } of this.#topics.values()) topic.presence.open();
+    });
     this.#publisher.open(subject, limits);
   }
 

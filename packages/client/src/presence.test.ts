@@ -19,6 +19,16 @@ function needSubscription(): void {
   };
 }
 
+it('HF-7.6: entering while the hello is on its way waits for the subscription that goes after it', async () => {
+  const client = world.client({ client: 'a' });
+  needSubscription();
+  world.network.delayMs = () => 100;
+  while (world.server.hellos.length < 1) await world.clock.advance(10);
+  const entered = client.topic(T).enter({ n: 1 });
+  await Promise.all([entered, world.clock.advance(2_000)]);
+  expect(world.server.log(T).members.get('a')?.state).toEqual({ n: 1 });
+});
+
 describe('a membership that was refused for want of its subscription (HF-7.6)', () => {
   it('is said again when the subscription stands', async () => {
     const client = await world.connected({ client: 'a' });
@@ -50,7 +60,7 @@ describe('a membership that was refused for want of its subscription (HF-7.6)', 
     world.network.delayMs = () => 100;
     world.network.cut();
     while (world.server.hellos.length < 2) await world.clock.advance(10);
-    // The hello is gone without this topic, so the state is asked for ahead of the subscription.
+    // The hello is gone without this topic.
     client
       .topic(T)
       .enter({ n: 2 })

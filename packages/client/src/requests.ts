@@ -90,7 +90,12 @@ export class Requests {
     return true;
   }
 
-  open(countMax: number): void {
+  /** There is a connection. What `first` issues goes ahead of what waited for it. */
+  open(countMax: number, first: () => void): void {
+    const waited = [...this.#waiting];
+    this.#waiting.clear();
+    first();
+    for (const [id, request] of waited) this.#waiting.set(id, request);
     this.#countMax = countMax;
     this.#isOpen = true;
     this.#pump();

@@ -456,7 +456,7 @@ describe('a hole that nobody else noticed (HF-5.8)', () => {
       send: () => {},
       resync: ({ code }) => resyncs.push(code),
     });
-    requests.open(8);
+    requests.open(8, () => {});
     const position = { epoch: 'e1', offset: 0, revision: 0 };
     const reader = subscription.read({ position });
     requests.answer({ type: 'subscribed', id: ids[0]!, topic: T, number: 1, position, head: 9 });
