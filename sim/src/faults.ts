@@ -105,15 +105,6 @@ export const FAULTS: readonly Fault[] = [
     properties: ['nothing-twice', 'publish-order', 'refused-is-not-stored'],
   },
   {
-    name: 'seq-one-sent-again',
-    does: 'a first publish is sent again after the server may have forgotten its producer',
-    breaks: 'decision 5, HF-6.9',
-    file: PIPELINE,
-    find: ' || this.#isForgotten(row)',
-    replace: '',
-    properties: ['nothing-twice'],
-  },
-  {
     name: 'page-beyond-the-head',
     does: 'a cursor hands over what the store has and the sequencer has not announced',
     breaks: 'decision 9, HF-5.4',

@@ -10,6 +10,7 @@ const USAGE = `npm run sim -- [options]
   --seed S      the first seed (default 1)
   --steps N     actions in one run (default 300)
   --trace       print everything that happens
+  --faults      plant every fault, one after the other, and print a table of what found them
   --fault NAME  plant a fault, to see it found: ${FAULTS.map(({ name }) => name).join(', ')}
 
 Exits with 1 if a property is violated, and says how to see it again.`;
@@ -23,10 +24,35 @@ function wholeNumber(text: string | undefined, name: string, otherwise: number):
   return value;
 }
 
+/** A row for each fault, as it stands in README.md. */
+async function plantAll(options: SeedsOptions, print: (line: string) => void): Promise<number> {
+  const { runBuild } = await import('./plant.ts');
+  print('| fault | what is done wrong | breaks | found as | seeds until then |\n|---|---|---|---|---|');
+  let missedCount = 0;
+  for (const fault of FAULTS) {
+    const lines: string[] = [];
+    await runBuild(fault, options, (line) => lines.push(line));
+    const said = lines.join('\n');
+    const property = /^VIOLATION of ([a-z-]+)/m.exec(said)?.[1];
+    if (property === undefined) missedCount += 1;
+    const found = property === undefined ? '**not found**' : `\`${property}\``;
+    print(`| \`${fault.name}\` | ${fault.does} | ${fault.breaks} | ${found} | ${/^(\d+) seeds, /m.exec(said)?.[1]} |`);
+  }
+  return missedCount === 0 ? 0 : 1;
+}
+
 async function main(): Promise<number> {
   const string = { type: 'string' } as const;
   const { values } = parseArgs({
-    options: { seeds: string, seed: string, steps: string, fault: string, trace: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      seeds: string,
+      seed: string,
+      steps: string,
+      fault: string,
+      faults: { type: 'boolean' },
+      trace: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help === true) {
     console.log(USAGE);
@@ -40,12 +66,13 @@ async function main(): Promise<number> {
     fault: undefined,
   };
   const print = (line: string): void => console.log(line);
+  if (values.faults === true) return plantAll(options, print);
   if (values.fault === undefined) return runSeeds(options, print);
   const fault = FAULTS.find(({ name }) => name === values.fault);
   if (fault === undefined) throw new Error(`no fault "${values.fault}"; there are ${FAULTS.map(({ name }) => name).join(', ')}`);
   // Only here, so that a run without faults needs no bundler.
-  const { runPlanted } = await import('./plant.ts');
-  return runPlanted(fault, options, print);
+  const { runBuild } = await import('./plant.ts');
+  return runBuild(fault, options, print);
 }
 
 try {

@@ -22,26 +22,29 @@ export function mutate(source: string, { name, file, find, replace }: Fault): st
   return source.replace(find, () => replace);
 }
 
-/** Runs seeds on a build with the fault. Resolves with the exit code: 1 if it was found. `print` gets each line. */
-export async function runPlanted(fault: Fault, options: SeedsOptions, print: (line: string) => void): Promise<number> {
+/**
+ * Runs seeds on a build of its own, with the fault if one is given. Resolves with the exit code: 1 if a property was
+ * violated. `print` gets each line.
+ */
+export async function runBuild(fault: Fault | undefined, options: SeedsOptions, print: (line: string) => void): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-sim-'));
   try {
-    const bundle = join(folder, 'sim.mjs');
-    await bundleWith(fault, { ...options, fault: fault.name }, bundle);
-    return await run(bundle, print);
+    const outfile = join(folder, 'sim.mjs');
+    await bundle(fault, { ...options, fault: fault?.name }, outfile);
+    return await run(outfile, print);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function bundleWith(fault: Fault, options: SeedsOptions, outfile: string): Promise<void> {
+async function bundle(fault: Fault | undefined, options: SeedsOptions, outfile: string): Promise<void> {
   const contents = `import { runSeeds } from './seeds.ts';\nprocess.exitCode = await runSeeds(${JSON.stringify(options)}, (line) => console.log(line));\n`;
-  let isPlanted = false;
+  let isPlanted = fault === undefined;
   const plugin: Plugin = {
     name: 'plant',
     setup: (bundler) => {
       bundler.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        if (path !== join(root, fault.file)) return undefined;
+        if (fault === undefined || path !== join(root, fault.file)) return undefined;
         isPlanted = true;
         return { contents: mutate(await readFile(path, 'utf8'), fault), loader: 'ts' };
       });
@@ -60,12 +63,12 @@ async function bundleWith(fault: Fault, options: SeedsOptions, outfile: string):
     plugins: [plugin],
     logLevel: 'silent',
   });
-  if (!isPlanted) throw new Error(`the simulator does not use ${fault.file}, so "${fault.name}" cannot be planted`);
+  if (!isPlanted) throw new Error(`the simulator does not use ${fault?.file}, so "${fault?.name}" cannot be planted`);
 }
 
-function run(bundle: string, print: (line: string) => void): Promise<number> {
+function run(program: string, print: (line: string) => void): Promise<number> {
   return new Promise((resolvePromise, reject) => {
-    const child = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'], cwd: root });
+    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'], cwd: root });
     let rest = '';
     child.stdout.setEncoding('utf8');
     child.stdout.on('data', (text: string) => {
