@@ -139,6 +139,10 @@ describe('HF-3: the first frame', () => {
     expect(client.take()).toEqual([]);
     expect(stage.hub.connectionCount).toBe(0);
     expect(stage.clock.alarmCount).toBe(0);
+    const opening = stage.hub.services.openTopic('t');
+    await stage.clock.settle();
+    expect((await opening).topic.subscribers.size).toBe(0);
+    expect(stage.errors).toEqual([]);
   });
 });
 

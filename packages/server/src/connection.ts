@@ -288,7 +288,7 @@ export class Connection implements Outlet, SocketListener {
     const { heartbeatMs } = this.#host;
     const now = this.#clock.now();
     // A beat that is late by a whole beat tells of this process (it was suspended, or its clock set), not of the client.
-    if (now - this.#beatDueAt > heartbeatMs) this.#heardAt = now;
+    if (now - this.#beatDueAt > heartbeatMs || now < this.#heardAt) this.#heardAt = now;
     if (now - this.#heardAt >= SILENT_BEATS_MAX * heartbeatMs)
       return this.end(new HoldfastError('HEARTBEAT_LOST'), CLOSE_CODES.HEARTBEAT_LOST);
     if (now - this.#sentAt >= heartbeatMs || now < this.#sentAt) this.sendMessage({ type: 'ping' });

@@ -182,6 +182,31 @@ describe('the store fails to read', () => {
     expect(await consumer.got()).toEqual(['reg a=2@2']);
   });
 
+  test('entries of another log, founded behind the hub’s back, are not taken for those of this one', async () => {
+    await stage.fill(2);
+    const consumer = await stage.consume({ offset: 1 }, { credit: 0 });
+    await consumer.got();
+    await stage.store.remove('t');
+    const publishes = [1, 2, 3].map((seq) => ({
+      topic: 't',
+      subject: 's',
+      producer: 'stranger',
+      seq,
+      digest: '',
+      at: 0,
+      outcome: { kind: 'accepted' as const, offset: seq, count: 1 },
+      payloads: ['"of another log"'],
+    }));
+    await stage.store.apply({ found: [{ topic: 't', epoch: 'another' }], publishes, registers: [] });
+    consumer.cursor.credit(10);
+    expect(await consumer.got()).toEqual([]);
+    // The next commit fails, which makes the hub look again.
+    await stage.fill(1);
+    expect(await consumer.got()).toEqual(['gap epoch 1>new 0']);
+    consumer.cursor.credit(10);
+    expect(await consumer.got()).toEqual(['1', '2', '3']);
+  });
+
   test('a page of another log than the one that is known is tried again, and a reload goes on at once', async () => {
     await stage.fill(2);
     const consumer = await stage.consume();
@@ -242,6 +267,20 @@ describe('HF-5.7, decision 11: gaps', () => {
     consumer.cursor.pump();
     expect(await consumer.got()).toEqual(['gap retention 2>3']);
     gate.pass();
+    expect(await consumer.got()).toEqual(['4']);
+  });
+
+  test('retention never leads past what is announced, though its page would', async () => {
+    await stage.fill(3);
+    const read = stage.store.hold('read', 'before');
+    const consumer = await stage.consume({ offset: 1 });
+    const commit = stage.store.hold('apply', 'after');
+    stage.publish(1);
+    await stage.clock.settle();
+    await stage.sequencer.trim('t', { countMax: 0 });
+    read.pass();
+    expect(await consumer.got()).toEqual(['gap retention 1>3']);
+    commit.pass();
     expect(await consumer.got()).toEqual(['4']);
   });
 

@@ -212,7 +212,7 @@ export class Cursor {
     const epoch = this.#epoch;
     const offset = this.#offset;
     await this.#ask();
-    if (this.#right !== 'granted' || this.#isBelowFloor(offset + 1)) return;
+    if (this.#right !== 'granted') return;
     const page = await reads.run(() => store.read(log.topic, { after: offset }, limits));
     // The right may be another one by now, and the log too: the next step sees to it.
     if (epoch !== log.epoch || !this.#mayDeliver() || this.#isBelowFloor(offset + 1)) return;

@@ -3,6 +3,7 @@
 import type { PresenceMessage } from '@holdfast/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Endpoint } from './endpoint.ts';
+import { Presence } from './presence.ts';
 import { Stage, type StageClient } from './stage.testing.ts';
 
 const GRACE_MS = 10_000;
@@ -173,6 +174,20 @@ describe('HF-7.6, decision 18: a drop', () => {
     await stage.clock.advance(GRACE_MS);
     expect(await seen()).toEqual(['enter alice/a=x', 'enter alice/a2=x', 'leave alice/a=x']);
   });
+});
+
+test('decision 18: a member that has another holder by now is not dropped or released by the former one', async () => {
+  const changes: string[] = [];
+  const presence = new Presence({ clock: stage.clock, graceMs: GRACE_MS, onChange: (event) => changes.push(event) });
+  const [former, present] = [{}, {}];
+  presence.enter('alice', 'a', 1, former);
+  presence.enter('alice', 'a', 1, present);
+  presence.drop('alice', 'a', former);
+  presence.release('alice', 'a', former);
+  await stage.clock.advance(GRACE_MS);
+  expect([changes, presence.members().length]).toEqual([['enter'], 1]);
+  presence.release('alice', 'a', present);
+  expect(changes).toEqual(['enter', 'leave']);
 });
 
 describe('a slow watcher', () => {

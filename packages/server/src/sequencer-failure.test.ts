@@ -256,6 +256,31 @@ describe('the log is read again while something else is being read', () => {
     expect(await stage.happened()).toEqual(['register t 4', 'a="fourth"@4']);
   });
 
+  test.each(Array.from({ length: 12 }, (_, ticks) => ticks))(
+    'a head that was asked for before a removal began, %i ticks earlier, is not used',
+    async (ticks) => {
+      stage.publish(1);
+      await stage.happened();
+      const commit = stage.store.hold('apply', 'before');
+      stage.publish(2);
+      await stage.clock.settle();
+      const head = stage.store.hold('head', 'after');
+      const removal = stage.store.hold('remove', 'after');
+      commit.fail();
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      const removing = stage.sequencer.remove('t');
+      await stage.clock.settle();
+      head.pass();
+      await stage.clock.settle();
+      stage.events.splice(0);
+      stage.publish(1, { producer: 'q' });
+      expect(await stage.happened()).toEqual([]);
+      removal.pass();
+      expect(await stage.happened()).toContain('q1 at 1');
+      await removing;
+    },
+  );
+
   test('a head that was read before a later failure is not used', async () => {
     const late = await failedCommit();
     // The first reading is still under way when the store is asked again after a removal.
