@@ -132,7 +132,10 @@ export class Link {
 
   /** HF-8.2, by the wall clock: a timer that comes late after sleep finds the silence as long as it was. */
   #watch(): void {
-    const leftMs = this.#heardAtMs + this.#silenceMaxMs - this.#clock.now();
+    const now = this.#clock.now();
+    // A clock that was set back would hide a silence for as long as it was set back.
+    this.#heardAtMs = Math.min(this.#heardAtMs, now);
+    const leftMs = this.#heardAtMs + this.#silenceMaxMs - now;
     if (leftMs <= 0) return this.#fail(CLOSE_CODES.HEARTBEAT_LOST.code, new HoldfastError('HEARTBEAT_LOST'));
     this.#timer = this.#clock.setTimeout(() => this.#watch(), leftMs);
   }

@@ -70,6 +70,8 @@ export class Pipeline {
   #inFlightCount = 0;
   /** Refusals since the last acknowledgement. */
   #attempt = 0;
+  /** The wait after the refusal, ms, and when it is over, wall clock ms. */
+  #waitMs = 0;
   #resumeAtMs = 0;
   #timer: unknown;
 
@@ -183,7 +185,8 @@ export class Pipeline {
     this.#phase = 'stopped';
     this.#attempt += 1;
     const { clock, random } = this.#host;
-    this.#resumeAtMs = clock.now() + retryAfterMs + backoffDelayMs(this.#attempt, 0, random(), RETRY);
+    this.#waitMs = retryAfterMs + backoffDelayMs(this.#attempt, 0, random(), RETRY);
+    this.#resumeAtMs = clock.now() + this.#waitMs;
   }
 
   /** After an answer: what was waited for may have come about. */
@@ -203,7 +206,8 @@ export class Pipeline {
         this.#phase = 'flowing';
         this.#pump();
       },
-      Math.max(0, this.#resumeAtMs - clock.now()),
+      // Never longer than the wait itself, though the clock be set back.
+      Math.min(this.#waitMs, Math.max(0, this.#resumeAtMs - clock.now())),
     );
   }
 
