@@ -140,4 +140,13 @@ export const FAULTS: readonly Fault[] = [
     replace: 'if (this.#heldSignals.size === 0) return;',
     properties: ['signals-in-place'],
   },
+  {
+    name: 'silence-by-a-clock-set-back',
+    does: 'a client counts the silence from a moment that its clock, set back, has yet to reach',
+    breaks: 'HF-8.2',
+    file: 'packages/client/src/link.ts',
+    find: '    this.#heardAtMs = Math.min(this.#heardAtMs, now);\n',
+    replace: '',
+    properties: ['all-settled', 'all-arrived', 'members-agree'],
+  },
 ];

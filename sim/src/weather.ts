@@ -150,7 +150,7 @@ export class Weather {
   #clockJump(): void {
     const { chance, devices, server } = this.#options;
     const { wallClock } = chance.is(0.5) ? server : chance.pick(devices);
-    wallClock.skewMs += chance.is(0.5) ? chance.logarithmic(10, 100_000) : -chance.logarithmic(10, 5_000);
+    wallClock.skewMs += chance.is(0.5) ? chance.logarithmic(10, 7_200_000) : -chance.logarithmic(10, 7_200_000);
   }
 
   /** The server comes back on an empty disk: what a restart of a memory store means. */
