@@ -191,6 +191,10 @@ describe('maintain', () => {
     await fill('age', 1);
     await stage.hub.maintain();
     expect(['count', 'bytes', 'age', 'all'].map(firstOf)).toEqual([3, 2, 5, 1]);
+    const trims = stage.store.countOf('trim');
+    await stage.hub.maintain();
+    // By size and age only the store knows.
+    expect(stage.store.countOf('trim')).toBe(trims + 2);
   });
 
   test('walks through all topics, some at each step', async () => {

@@ -177,6 +177,8 @@ export class Hub implements ConnectionHost {
       const rule = this.#ruleOf(topic)?.retention;
       if (rule === undefined || last < first) continue;
       const { countMax, bytesMax, ageMaxMs } = rule;
+      const isWithin = bytesMax === undefined && ageMaxMs === undefined && last - first < (countMax ?? Infinity);
+      if (isWithin) continue;
       const keep = {
         ...(countMax === undefined ? {} : { countMax }),
         ...(bytesMax === undefined ? {} : { bytesMax }),

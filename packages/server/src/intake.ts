@@ -7,12 +7,13 @@
  * place in the lane, without their payloads.
  */
 
-import { assertJson, HoldfastError, utf8Length, type Data, type Limits, type Publish } from '@holdfast/wire';
+import { assertJson, HoldfastError, type Data, type Limits, type Publish } from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import { digestOf } from './digest.ts';
 import type { Identity } from './rights.ts';
 import type { Sequencer } from './sequencer.ts';
 import type { Payload } from './store.ts';
+import { isLongerThan } from './text-size.ts';
 import { isThenable } from './thenable.ts';
 import { producerKey, type Decision } from './topic-log.ts';
 
@@ -201,8 +202,7 @@ export class Intake {
 
   #isOversize(payload: Payload): boolean {
     const bytesMax = this.#payloadBytesMax;
-    // No character takes more than three bytes for each of its UTF-16 units.
-    return payload.length > bytesMax || (typeof payload === 'string' && payload.length * 3 > bytesMax && utf8Length(payload) > bytesMax);
+    return typeof payload === 'string' ? isLongerThan(payload, bytesMax) : payload.length > bytesMax;
   }
 
   #tooLarge(): HoldfastError {

@@ -8,7 +8,6 @@ import {
   encodeServerMessage,
   errorMessage,
   HoldfastError,
-  utf8Length,
   type Auth,
   type Call,
   type ClientMessage,
@@ -32,6 +31,7 @@ import { readForViewer } from './reading.ts';
 import type { Action, Grant, Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import { Subscriptions, type Subscriber } from './subscriptions.ts';
+import { isLongerThan } from './text-size.ts';
 import { isThenable } from './thenable.ts';
 import type { Decision } from './topic-log.ts';
 
@@ -210,6 +210,7 @@ export class Operations implements PublishSource, Subscriber {
     const { client } = this;
     const { subject } = this.#identity;
     const frame = encodeServerMessage({ type: 'signal', topic: name, from: subject, client, data });
+    if (isLongerThan(frame, this.#services.limits.frameBytesMax)) throw new HoldfastError('TOO_LARGE', 'a signal is larger than a frame');
     // HF-7.4: what this client published before comes first, even if it is still with a hook.
     await this.#publishes.settled(name);
     this.#services.sequencer.afterPending(topic.log, () => {
@@ -226,7 +227,7 @@ export class Operations implements PublishSource, Subscriber {
 
   async #register({ id, topic, key, merge, value, ifRevision }: RegisterRequest): Promise<void> {
     const { limits, sequencer } = this.#services;
-    if (utf8Length(JSON.stringify(value)) > limits.frameBytesMax - ENVELOPE_BYTES)
+    if (isLongerThan(JSON.stringify(value), limits.frameBytesMax - ENVELOPE_BYTES))
       throw new HoldfastError('TOO_LARGE', `the value of "${key}" is too large for a frame`);
     // Writes get their places in the order of the requests; they need not wait for each other's commits.
     const { written } = await this.#lanes.run(`register ${topic}`, async () => {
@@ -242,8 +243,7 @@ export class Operations implements PublishSource, Subscriber {
     await this.ask('call', name);
     const result = (await method(data, { identity: this.#identity, client: this.client })) as Json | undefined;
     const frame = encodeServerMessage({ type: 'reply', id, data: result ?? null });
-    const { frameBytesMax } = this.#services.limits;
-    if (frame.length * 3 > frameBytesMax && utf8Length(frame) > frameBytesMax)
+    if (isLongerThan(frame, this.#services.limits.frameBytesMax))
       throw new HoldfastError('TOO_LARGE', `the answer of "${name.slice(0, 80)}" is larger than a frame`);
     await this.#connection.whenReady();
     this.send(frame);

@@ -65,6 +65,16 @@ describe('HF-7.4: a signal', () => {
     expect(await got(bob)).toEqual([]);
   });
 
+  test('that would fit into no frame is refused', async () => {
+    const { frameBytesMax } = stage.hub.services.limits;
+    const room = frameBytesMax - '{"type":"signal","topic":"t","from":"alice","client":"a","data":""}'.length;
+    signal(alice, 'x'.repeat(room + 1));
+    await stage.clock.settle();
+    expect(alice.take('error')).toMatchObject([{ code: 'TOO_LARGE' }]);
+    signal(alice, 'x'.repeat(room));
+    expect(await got(bob)).toHaveLength(1);
+  });
+
   test('may be sent before the subscription stands', async () => {
     const carol = await stage.join({ client: 'c', token: 'carol' });
     carol.send({ type: 'subscribe', id: 1, topic: 't' });
