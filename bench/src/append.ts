@@ -46,7 +46,7 @@ export async function benchAppend(rounds: number, durationMs: number, progress: 
         return figures;
       });
     for (const { inFlight, appendsPerSecond, cpuMicrosPerAppend } of (
-      await measureStoreAppends({ inFlight: [1, 64, 1_024], durationMs, topicCount: TOPICS })
+      await measureStoreAppends({ inFlight: [1, 64, 1_024, 4_096], durationMs, topicCount: TOPICS })
     ).rows) {
       const name = `store alone, ${inFlight.toLocaleString('en')} in flight`;
       record(name, 'appends/s', appendsPerSecond);
@@ -54,9 +54,12 @@ export async function benchAppend(rounds: number, durationMs: number, progress: 
     }
     record('hub and store, 1 in flight', 'appends/s', (await throughHub(1)).appendsPerSecond);
     record('hub and store, 64 in flight', 'appends/s', (await throughHub(64)).appendsPerSecond);
-    const full = await throughHub(1_024);
-    record('hub and store, 1,024 in flight', 'appends/s', full.appendsPerSecond);
-    record('hub and store, 1,024 in flight: CPU of all threads', 'µs/append', full.cpuMicrosPerAppend);
+    for (const inFlight of [1_024, 4_096]) {
+      const name = `hub and store, ${inFlight.toLocaleString('en')} in flight`;
+      const full = await throughHub(inFlight);
+      record(name, 'appends/s', full.appendsPerSecond);
+      record(`${name}: CPU of all threads`, 'µs/append', full.cpuMicrosPerAppend);
+    }
     const slow = await throughHub(64, 5);
     record('disk made 5 ms slow, 64 in flight', 'appends/s', slow.appendsPerSecond);
     record('disk made 5 ms slow, event loop delay p99', 'ms', slow.loopDelayP99Ms);
