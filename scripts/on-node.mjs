@@ -4,7 +4,7 @@
  * with it. Packages with native code stay as they are: on a Node that they were not built for they do not load.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { ensureBuilt, ensureInstalled, InstallationError, orExplain } from './installation.mjs';
@@ -15,6 +15,8 @@ const system = process.platform === 'win32' ? 'win' : process.platform;
 const name = `node-${system}-${process.arch}`;
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-node-'));
+// Some tests start a program as another user.
+chmodSync(folder, 0o755);
 try {
   await orExplain(async () => {
     await ensureInstalled();

@@ -182,7 +182,9 @@ describe('serve, when it cannot', () => {
            return next(specifier, context);
          }\`));`,
     );
-    expect(await holdfast(['serve', '--data', data, '--port', '0'], { env: { NODE_OPTIONS: `--require ${loader}` } })).toMatchObject({
+    expect(
+      await holdfast(['serve', '--data', data, '--port', '0'], { env: { NODE_OPTIONS: `--no-warnings --require ${loader}` } }),
+    ).toMatchObject({
       code: 1,
       stdout: '',
       stderr: expect.stringMatching(/^holdfast serve: No SQLite library could be loaded: .* Run "npm install better-sqlite3" .*\n$/),

@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto';
 import { IDBFactory } from 'fake-indexeddb';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { describeOutbox, producer, row } from './outbox-conformance.testing.ts';
 import { createIndexedDbOutbox, type LockSource } from './outbox-indexeddb.ts';
 import type { OutboxStore } from './outbox.ts';
@@ -108,6 +108,11 @@ describe('the IndexedDB outbox', () => {
   });
 
   it('says what is missing on a platform without Web Locks', () => {
-    expect(() => createIndexedDbOutbox({ indexedDB: new IDBFactory() })).toThrow('Web Locks');
+    vi.stubGlobal('navigator', undefined);
+    try {
+      expect(() => createIndexedDbOutbox({ indexedDB: new IDBFactory() })).toThrow('Web Locks');
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createClient } from './client.ts';
 import type { ServerPort } from './memory-network.testing.ts';
@@ -128,7 +128,14 @@ describe('a socket from a WebSocket class', () => {
   });
 
   it('needs a class, and says where to get one', () => {
-    expect(() => createClient({ url })).toThrow(expect.objectContaining({ code: 'USAGE', hint: expect.stringContaining('ws') as string }));
+    vi.stubGlobal('WebSocket', undefined);
+    try {
+      expect(() => createClient({ url })).toThrow(
+        expect.objectContaining({ code: 'USAGE', hint: expect.stringContaining('ws') as string }),
+      );
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 });
 

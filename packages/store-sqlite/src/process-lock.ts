@@ -49,7 +49,7 @@ function refusalOf(connection: Connection, error: unknown, path: string): unknow
   }
   if (code === undefined || !code.startsWith('SQLITE_BUSY')) return error;
   return new StoreFailure('STORE_UNAVAILABLE', `${path} is already in use by ${ownerIn(connection)}.`, {
-    hint: 'One process at a time may open a store for writing: end the other one, or give this one a directory of its own.',
+    hint: 'One process at a time may open a store for writing: end the other one, or give this one a directory of its own (serve: --data DIR).',
   });
 }
 

@@ -202,7 +202,7 @@ export const ERROR_CODES = {
     retryable: false,
     source: 'store',
     meaning: "The store's file is damaged or not a Holdfast store.",
-    hint: 'Restore a backup with "holdfast restore", or move the file away.',
+    hint: 'Restore a backup with "holdfast restore FILE DIR --replace", or move the file away.',
   },
   INTERNAL: { retryable: true, source: 'refusal', meaning: 'The server failed at this request.', hint: "Look at the server's log." },
   USAGE: {
