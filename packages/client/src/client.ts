@@ -133,6 +133,8 @@ class HoldfastClient implements Client {
   #limits: Limits = FIRST_LIMITS;
   #storeError: HoldfastError | undefined;
   #closing: Promise<void> | undefined;
+  /** Draining is over: nothing is to be connected any more. */
+  #isEnding = false;
 
   constructor(options: ClientOptions) {
     assertOptions(options);
@@ -235,11 +237,12 @@ class HoldfastClient implements Client {
       this.#onStoreTrouble(error);
       return this.#connection.close(this.#storeError);
     }
-    if (this.#closing === undefined) this.#connection.start();
+    if (!this.#isEnding) this.#connection.start();
   }
 
   async #close(drainMs: number): Promise<void> {
     if (drainMs > 0) await this.#publisher.flush(drainMs).catch(() => {});
+    this.#isEnding = true;
     this.#connection.close();
     this.#requests.close();
     for (const { subscription } of this.#topics.values()) subscription.close();

@@ -82,6 +82,26 @@ describe('the store (HF-6.12)', () => {
     expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(1);
   });
 
+  it('flush() and a draining close() wait for what the record holds, also when they are called at once', async () => {
+    const store = persistent();
+    const { onConnect } = world.network;
+    world.network.onConnect = () => {};
+    for (const text of ['a', 'b']) {
+      const client = world.client({ store });
+      void outcome(client.topic(T).publish(text));
+      await world.clock.advance(10);
+      await Promise.all([client.close(), world.clock.advance(10)]);
+    }
+    const offline = world.client({ store });
+    const flushed = outcome(offline.flush({ timeoutMs: 1_000 }));
+    await world.clock.advance(2_000);
+    expect(flushed.code).toBe('PENDING');
+    await Promise.all([offline.close(), world.clock.advance(10)]);
+    world.network.onConnect = onConnect;
+    await Promise.all([world.client({ store }).close({ drainMs: 5_000 }), world.clock.advance(6_000)]);
+    expect(stored()).toEqual(['a', 'b']);
+  });
+
   it('a new store means a producer that nobody ever had, also under the same client name', async () => {
     for (let n = 0; n < 2; n++) {
       const client = await world.connected({ client: 'same' });

@@ -406,7 +406,8 @@ export class Publisher {
   #changed(): void {
     this.rows.touch();
     this.#options.onChange();
-    if (this.#flushes.size === 0 || this.queuedCount > 0) return;
+    // Before the record is read nobody knows what is in it.
+    if (!this.#isLoaded || this.#flushes.size === 0 || this.queuedCount > 0) return;
     for (const flush of this.#flushes) flush.resolve();
   }
 }

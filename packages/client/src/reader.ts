@@ -159,8 +159,11 @@ export class Reader implements TopicReader {
     this.#move({ ...this.#received!, offset: last });
   }
 
-  gap({ reason, after }: Gap): void {
+  gap({ reason, after: end }: Gap): void {
     const before = this.#received!;
+    // The stream may serve another reader that knows fewer registers; within a log this one forgets none.
+    const isForward = before.epoch === end.epoch && reason !== 'ahead';
+    const after = isForward ? { ...end, revision: Math.max(before.revision, end.revision) } : end;
     const isSilent = this.#isFresh && before.epoch === after.epoch && before.offset <= after.offset;
     if (isSilent) return this.#move(after);
     this.#received = after;
