@@ -14,3 +14,10 @@ test('the linked file is not a built one, and is the program', () => {
   expect(readFileSync(join(root, bin.holdfast), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   expect(execFileSync(process.execPath, [join(root, bin.holdfast), '--version'], { encoding: 'utf8' })).toContain(version);
 });
+
+test('the lock file names the same file: npm links by it', () => {
+  const lock = JSON.parse(readFileSync(join(root, '../../package-lock.json'), 'utf8')) as {
+    packages: Record<string, { bin?: { holdfast: string } }>;
+  };
+  expect(join(root, lock.packages['packages/cli']!.bin!.holdfast)).toBe(join(root, bin.holdfast));
+});
