@@ -1,11 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Client } from './client.ts';
 import { createMemoryOutbox } from './outbox-memory.ts';
-import type { OutboxStore } from './outbox.ts';
-import type { OutboxRow } from './publisher.ts';
-import { outcome, World } from './world.testing.ts';
+import { outcome, persistent, rows, T, World } from './world.testing.ts';
 
-const T = 'chat/1';
 let world: World;
 beforeEach(() => {
   world = new World();
@@ -13,26 +9,6 @@ beforeEach(() => {
 afterEach(async () => {
   await world.close();
 });
-
-/** What stands in the log. */
-function stored(topic = T): unknown[] {
-  return world.server.log(topic).entries.map(({ data }) => data);
-}
-function seqs(): number[] {
-  return world.server.published.map(({ seq }) => seq);
-}
-function rows(client: Client): Pick<OutboxRow, 'items' | 'state'>[] {
-  return client.outbox.getSnapshot().map(({ items, state }) => ({ items, state }));
-}
-async function open(client: Client): Promise<void> {
-  await world.clock.advance(0);
-  while (client.status.getSnapshot().phase !== 'open') await world.clock.advance(50);
-  await world.clock.advance(10);
-}
-/** A persistent outbox in memory. */
-function persistent(store: OutboxStore = createMemoryOutbox()): OutboxStore {
-  return { isPersistent: true, load: () => store.load(), apply: (changes) => store.apply(changes), close: () => store.close() };
-}
 
 describe('the store (HF-6.12)', () => {
   it('a row and the next seq are durable before the row is sent', async () => {
@@ -76,8 +52,8 @@ describe('the store (HF-6.12)', () => {
     world.server.onMessage = () => false;
     const second = world.client({ store });
     const later = outcome(second.topic(T).publish('c'));
-    await open(second);
-    expect([stored(), later.value?.offset]).toEqual([['a', 'b', 'c'], 3]);
+    await world.open(second);
+    expect([world.stored(), later.value?.offset]).toEqual([['a', 'b', 'c'], 3]);
     expect(new Set(world.server.hellos.map(({ client }) => client)).size).toBe(1);
     expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(1);
   });
@@ -99,7 +75,7 @@ describe('the store (HF-6.12)', () => {
     await Promise.all([offline.close(), world.clock.advance(10)]);
     world.network.onConnect = onConnect;
     await Promise.all([world.client({ store }).close({ drainMs: 5_000 }), world.clock.advance(6_000)]);
-    expect(stored()).toEqual(['a', 'b']);
+    expect(world.stored()).toEqual(['a', 'b']);
   });
 
   it('a new store means a producer that nobody ever had, also under the same client name', async () => {
@@ -112,7 +88,7 @@ describe('the store (HF-6.12)', () => {
       await world.clock.advance(5);
       await closing;
     }
-    expect(stored()).toEqual(['hi', 'hi']);
+    expect(world.stored()).toEqual(['hi', 'hi']);
   });
 
   it('what is withdrawn while the record is still being read takes nothing of the record with it', async () => {
@@ -133,8 +109,8 @@ describe('the store (HF-6.12)', () => {
     await world.clock.advance(5);
     await again;
     world.network.isUnreachable = false;
-    await open(world.client({ store }));
-    expect(stored()).toEqual(['a']);
+    await world.open(world.client({ store }));
+    expect(world.stored()).toEqual(['a']);
   });
 
   it('one that fails stops the sending, says so, and is tried again', async () => {
@@ -149,7 +125,7 @@ describe('the store (HF-6.12)', () => {
     isBroken = true;
     const sent = outcome(client.topic(T).publish('a'));
     await world.clock.advance(1_000);
-    expect([sent.value, seqs(), client.status.getSnapshot().lastError?.code]).toEqual([undefined, [], 'STORE_UNAVAILABLE']);
+    expect([sent.value, world.seqs(), client.status.getSnapshot().lastError?.code]).toEqual([undefined, [], 'STORE_UNAVAILABLE']);
     isBroken = false;
     await world.clock.advance(20_000);
     expect([sent.value?.offset, client.status.getSnapshot().lastError]).toEqual([1, undefined]);
@@ -208,7 +184,7 @@ describe('the store (HF-6.12)', () => {
     const first = world.client({ store });
     world.server.onMessage = (message) => message.type === 'publish';
     void first.topic(T).publish('sent', { ttlMs: 50 });
-    await open(first);
+    await world.open(first);
     world.network.isUnreachable = true;
     world.network.cut();
     await world.clock.advance(1);
@@ -222,8 +198,8 @@ describe('the store (HF-6.12)', () => {
     world.server.onMessage = () => false;
     world.network.isUnreachable = false;
     const second = world.client({ store });
-    await open(second);
-    expect(stored()).toEqual(['sent', 'queued']);
+    await world.open(second);
+    expect(world.stored()).toEqual(['sent', 'queued']);
   });
 });
 
@@ -234,17 +210,17 @@ describe('subjects (HF-6.11, HF-6.12)', () => {
     world.network.cut();
     const own = outcome(alice.topic(T).publish('alice’s'));
     world.server.subject = 'bob';
-    await open(alice);
-    expect([own.code, stored()]).toEqual(['PENDING', []]);
+    await world.open(alice);
+    expect([own.code, world.stored()]).toEqual(['PENDING', []]);
     expect(rows(alice)).toEqual([{ items: ['alice’s'], state: 'held' }]);
     const bobs = outcome(alice.topic(T).publish('bob’s'));
     await world.clock.advance(10);
-    expect([bobs.value?.offset, stored()]).toEqual([1, ['bob’s']]);
+    expect([bobs.value?.offset, world.stored()]).toEqual([1, ['bob’s']]);
     expect(alice.status.getSnapshot()).toMatchObject({ queuedCount: 0, subject: 'bob' });
     world.server.subject = 'alice';
     world.network.cut();
-    await open(alice);
-    expect([stored(), rows(alice)]).toEqual([['bob’s', 'alice’s'], []]);
+    await world.open(alice);
+    expect([world.stored(), rows(alice)]).toEqual([['bob’s', 'alice’s'], []]);
     expect(new Set(world.server.published.map(({ producer }) => producer)).size).toBe(2);
   });
 
@@ -262,8 +238,8 @@ describe('subjects (HF-6.11, HF-6.12)', () => {
     world.server.subject = 'bob';
     const bob = world.client({ store });
     const early = outcome(bob.topic(T).publish('bob’s'));
-    await open(bob);
-    expect([stored(), early.value?.offset]).toEqual([['bob’s'], 1]);
+    await world.open(bob);
+    expect([world.stored(), early.value?.offset]).toEqual([['bob’s'], 1]);
     expect(rows(bob)).toEqual([{ items: ['alice’s'], state: 'held' }]);
     const [held] = bob.outbox.getSnapshot();
     expect(held).toMatchObject({ subject: 'alice' });
@@ -279,13 +255,13 @@ describe('subjects (HF-6.11, HF-6.12)', () => {
     world.server.onMessage = () => false;
     world.server.subject = 'bob';
     world.network.cut();
-    await open(client);
+    await world.open(client);
     expect(client.discard(client.outbox.getSnapshot()[0]!.id)).toBe(true);
     world.server.subject = 'alice';
     world.network.cut();
-    await open(client);
+    await world.open(client);
     await world.clock.advance(1_000);
-    expect([results[0]!.code, stored(), rows(client)]).toEqual(['PENDING', [], [{ items: ['b'], state: 'uncertain' }]]);
+    expect([results[0]!.code, world.stored(), rows(client)]).toEqual(['PENDING', [], [{ items: ['b'], state: 'uncertain' }]]);
   });
 
   it('what was published before anybody was ever known goes to whoever logs in first', async () => {
@@ -298,7 +274,7 @@ describe('subjects (HF-6.11, HF-6.12)', () => {
     await world.clock.advance(5);
     await closing;
     world.network.isUnreachable = false;
-    await open(world.client({ store }));
-    expect(stored()).toEqual(['a']);
+    await world.open(world.client({ store }));
+    expect(world.stored()).toEqual(['a']);
   });
 });

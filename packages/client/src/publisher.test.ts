@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Client } from './client.ts';
 import { createMemoryOutbox } from './outbox-memory.ts';
 import type { OutboxStore } from './outbox.ts';
-import type { OutboxRow } from './publisher.ts';
-import { outcome, World } from './world.testing.ts';
+import { outcome, persistent, rows, T, World } from './world.testing.ts';
 
-const T = 'chat/1';
 let world: World;
 beforeEach(() => {
   world = new World();
@@ -13,26 +10,6 @@ beforeEach(() => {
 afterEach(async () => {
   await world.close();
 });
-
-/** What stands in the log. */
-function stored(topic = T): unknown[] {
-  return world.server.log(topic).entries.map(({ data }) => data);
-}
-function seqs(): number[] {
-  return world.server.published.map(({ seq }) => seq);
-}
-function rows(client: Client): Pick<OutboxRow, 'items' | 'state'>[] {
-  return client.outbox.getSnapshot().map(({ items, state }) => ({ items, state }));
-}
-async function open(client: Client): Promise<void> {
-  await world.clock.advance(0);
-  while (client.status.getSnapshot().phase !== 'open') await world.clock.advance(50);
-  await world.clock.advance(10);
-}
-/** A persistent outbox in memory. */
-function persistent(store: OutboxStore = createMemoryOutbox()): OutboxStore {
-  return { isPersistent: true, load: () => store.load(), apply: (changes) => store.apply(changes), close: () => store.close() };
-}
 
 describe('publishing (HF-6)', () => {
   it('settles with where it stands, and leaves the outbox', async () => {
@@ -55,8 +32,8 @@ describe('publishing (HF-6)', () => {
     json.text = 'b';
     json.tags.push('y');
     bytes[0] = 9;
-    await open(client);
-    expect(stored()).toEqual([{ text: 'a', tags: ['x'] }, new Uint8Array([1, 2, 3])]);
+    await world.open(client);
+    expect(world.stored()).toEqual([{ text: 'a', tags: ['x'] }, new Uint8Array([1, 2, 3])]);
   });
 
   it('throws at once for what is no payload, and changes nothing', () => {
@@ -84,8 +61,8 @@ describe('publishing (HF-6)', () => {
     const published = outcome(client.topic(T).publishAll([1, new Uint8Array([2]), { three: 3 }]));
     const next = outcome(client.topic(T).publish(4));
     await world.clock.advance(10);
-    expect([published.value?.offset, next.value?.offset, seqs()]).toEqual([1, 4, [1, 2]]);
-    expect(stored()).toEqual([1, new Uint8Array([2]), { three: 3 }, 4]);
+    expect([published.value?.offset, next.value?.offset, world.seqs()]).toEqual([1, 4, [1, 2]]);
+    expect(world.stored()).toEqual([1, new Uint8Array([2]), { three: 3 }, 4]);
   });
 
   it('HF-6.1: ifHead is refused when the head is another', async () => {
@@ -95,7 +72,7 @@ describe('publishing (HF-6)', () => {
     const results = [outcome(topic.publish('a', { ifHead: 0 })), outcome(topic.publish('b', { ifHead: 1 })), outcome(topic.publish('c'))];
     await world.clock.advance(10);
     expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual(['HEAD_MISMATCH', 2, 3]);
-    expect(seqs()).toEqual([1, 2, 3]);
+    expect(world.seqs()).toEqual([1, 2, 3]);
   });
 
   it('HF-6.3: keeps at most W in flight', async () => {
@@ -116,7 +93,7 @@ describe('publishing (HF-6)', () => {
       held.shift()?.();
     }
     expect(peak).toBe(4);
-    expect(stored()).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    expect(world.stored()).toEqual(Array.from({ length: 20 }, (_, n) => n));
   });
 
   it('HF-6.5: sends nothing so far ahead that the server could forget the lowest seq without an answer', async () => {
@@ -134,7 +111,7 @@ describe('publishing (HF-6)', () => {
     const client = await world.connected();
     const all = Array.from({ length: 8 }, (_, n) => outcome(client.topic(T).publish(n)));
     await world.clock.advance(100);
-    expect(seqs()).toEqual([1, 2, 3, 4]);
+    expect(world.seqs()).toEqual([1, 2, 3, 4]);
     held[0]!();
     await world.clock.advance(100);
     expect(all.map(({ value }) => value?.offset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
@@ -147,13 +124,13 @@ describe('publishing (HF-6)', () => {
     const results = [topic.publish('x'.repeat(8_000)), topic.publishAll([1, 2, 3]), topic.publish('ok')].map(outcome);
     await world.clock.advance(10);
     expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual(['TOO_LARGE', 'TOO_LARGE', 1]);
-    expect(seqs()).toEqual([1]);
+    expect(world.seqs()).toEqual([1]);
   });
 
   it('holds no more than outboxCountMax', async () => {
     const client = world.client({ outboxCountMax: 2 });
     const results = [1, 2, 3].map((n) => outcome(client.topic(T).publish(n)));
-    await open(client);
+    await world.open(client);
     expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual([1, 2, 'OUTBOX_FULL']);
   });
 });
@@ -172,8 +149,8 @@ describe('a cut (HF-6.5)', () => {
     const results = ['a', 'b', 'c'].map((text) => outcome(topic.publish(text)));
     await world.clock.advance(1);
     world.server.onMessage = () => false;
-    await open(client);
-    expect(stored()).toEqual(['a', 'b', 'c']);
+    await world.open(client);
+    expect(world.stored()).toEqual(['a', 'b', 'c']);
     expect(results.map(({ value }) => value?.duplicate)).toEqual([true, true, false]);
   });
 
@@ -181,8 +158,8 @@ describe('a cut (HF-6.5)', () => {
     const client = await world.connected();
     world.network.cut();
     const results = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
-    await open(client);
-    expect([stored(), results.map(({ value }) => value?.offset)]).toEqual([
+    await world.open(client);
+    expect([world.stored(), results.map(({ value }) => value?.offset)]).toEqual([
       ['a', 'b'],
       [1, 2],
     ]);
@@ -197,7 +174,7 @@ describe('refusals', () => {
     const results = ['a', 'bad', 'c'].map((text) => outcome(client.topic(T).publish(text)));
     await world.clock.advance(10);
     expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual([1, 'REFUSED', 2]);
-    expect(seqs()).toEqual([1, 2, 3]);
+    expect(world.seqs()).toEqual([1, 2, 3]);
   });
 
   it('HF-6.6: a retryable one stops the pipeline, and nothing overtakes', async () => {
@@ -213,7 +190,7 @@ describe('refusals', () => {
     expect(other.value?.offset).toBe(1);
     await world.clock.advance(60_000);
     expect(results.map(({ value }) => value?.offset)).toEqual([1, 2, 3, 4]);
-    expect(stored()).toEqual(['a', 'b', 'c', 'd']);
+    expect(world.stored()).toEqual(['a', 'b', 'c', 'd']);
   });
 
   it('waits at least retryAfterMs, and longer with every refusal', async () => {
@@ -237,7 +214,7 @@ describe('refusals', () => {
     const client = await world.connected();
     const results = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
     await world.clock.advance(10_000);
-    expect(stored()).toEqual(['a', 'b']);
+    expect(world.stored()).toEqual(['a', 'b']);
     expect(results.map(({ value }) => value?.duplicate)).toEqual([true, false]);
   });
 
@@ -268,10 +245,10 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     mute.isOn = false;
     world.network.cut();
     world.server.log(T).restart('e2');
-    await open(client);
+    await world.open(client);
     await world.clock.advance(10_000);
     expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual(['UNCERTAIN', 'UNCERTAIN', 1, 2]);
-    expect(stored()).toEqual(['c', 'd']);
+    expect(world.stored()).toEqual(['c', 'd']);
     expect(rows(client)).toEqual([
       { items: ['a'], state: 'uncertain' },
       { items: ['b'], state: 'uncertain' },
@@ -289,7 +266,7 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     const results = ['b', 'c'].map((text) => outcome(topic.publish(text)));
     await world.clock.advance(1_000);
     expect(results.map(({ value }) => value?.offset)).toEqual([2, 3]);
-    expect(stored()).toEqual(['a', 'b', 'c']);
+    expect(world.stored()).toEqual(['a', 'b', 'c']);
   });
 
   it('does not ask a server in a tight loop that voids every producer', async () => {
@@ -315,8 +292,8 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     world.server.onMessage = () => false;
     world.server.limits = { ...world.server.limits, frameBytesMax: 10_000 };
     world.network.cut();
-    await open(client);
-    expect([sent.code, stored()]).toEqual(['UNCERTAIN', []]);
+    await world.open(client);
+    expect([sent.code, world.stored()]).toEqual(['UNCERTAIN', []]);
   });
 
   it('what an earlier process may have sent is uncertain too', async () => {
@@ -334,9 +311,9 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     world.server.log(T).restart('e2');
     const second = world.client({ store });
     const later = outcome(second.topic(T).publish('b'));
-    await open(second);
+    await world.open(second);
     await world.clock.advance(1_000);
-    expect([stored(), rows(second), later.value?.offset]).toEqual([['b'], [{ items: ['a'], state: 'uncertain' }], 1]);
+    expect([world.stored(), rows(second), later.value?.offset]).toEqual([['b'], [{ items: ['a'], state: 'uncertain' }], 1]);
   });
 
   it('a cut while the answers are coming in leaves what had none uncertain', async () => {
@@ -351,8 +328,8 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     await world.clock.advance(10);
     world.server.onMessage = () => false;
     world.network.cut();
-    await open(client);
-    expect([stored(), results.map(({ code, value }) => code ?? value?.offset)]).toEqual([['a'], [1, 'UNCERTAIN']]);
+    await world.open(client);
+    expect([world.stored(), results.map(({ code, value }) => code ?? value?.offset)]).toEqual([['a'], [1, 'UNCERTAIN']]);
   });
 
   it('after a refusal that may have come after a commit, a void producer leaves it uncertain', async () => {
@@ -368,7 +345,7 @@ describe('a producer that cannot go on (HF-6.10)', () => {
       return true;
     };
     await world.clock.advance(2_000);
-    expect([sent.code, stored()]).toEqual(['UNCERTAIN', ['a']]);
+    expect([sent.code, world.stored()]).toEqual(['UNCERTAIN', ['a']]);
   });
 
   it('an uncertain row is published anew, or discarded', async () => {
@@ -383,7 +360,7 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     world.server.onMessage = () => false;
     world.server.log(T).restart('e2');
     world.network.cut();
-    await open(client);
+    await world.open(client);
     const [a, b] = client.outbox.getSnapshot();
     void client.republish(a!.id, { signal: AbortSignal.abort() });
     expect(client.outbox.getSnapshot()[0]).toMatchObject({ id: a!.id, state: 'uncertain' });
@@ -392,7 +369,7 @@ describe('a producer that cannot go on (HF-6.10)', () => {
     expect(client.discard(b!.id)).toBe(false);
     expect(() => client.republish(b!.id)).toThrow(expect.objectContaining({ code: 'USAGE' }));
     await world.clock.advance(10);
-    expect([again.value?.offset, stored(), rows(client)]).toEqual([1, ['a'], []]);
+    expect([again.value?.offset, world.stored(), rows(client)]).toEqual([1, ['a'], []]);
   });
 });
 
@@ -404,8 +381,8 @@ describe('deadlines (HF-6.13)', () => {
     await world.clock.advance(200);
     expect([late.code, rows(client)]).toEqual(['PENDING', [{ items: ['a'], state: 'queued' }]]);
     world.network.isUnreachable = false;
-    await open(client);
-    expect(stored()).toEqual(['a']);
+    await world.open(client);
+    expect(world.stored()).toEqual(['a']);
   });
 
   it('time to live withdraws what was never sent, and leaves no hole', async () => {
@@ -419,9 +396,9 @@ describe('deadlines (HF-6.13)', () => {
     await world.clock.advance(100);
     expect(results[1]!.code).toBe('EXPIRED');
     world.network.isUnreachable = false;
-    await open(client);
+    await world.open(client);
     expect(results.map(({ code, value }) => code ?? value?.offset)).toEqual([1, 'EXPIRED', 2]);
-    expect(seqs()).toEqual([1, 2]);
+    expect(world.seqs()).toEqual([1, 2]);
   });
 
   it('time to live and abort do nothing once it was sent', async () => {
@@ -437,7 +414,7 @@ describe('deadlines (HF-6.13)', () => {
     await world.clock.advance(200);
     world.server.onMessage = () => false;
     world.network.cut();
-    await open(client);
+    await world.open(client);
     expect(results.map(({ value }) => value?.offset)).toEqual([1, 2]);
   });
 
@@ -447,9 +424,9 @@ describe('deadlines (HF-6.13)', () => {
     const results = [outcome(client.topic(T).publish('a', { signal: abort.signal })), outcome(client.topic(T).publish('b'))];
     abort.abort();
     const after = outcome(client.topic(T).publish('c', { signal: abort.signal }));
-    await open(client);
+    await world.open(client);
     expect([...results, after].map(({ code, value }) => code ?? value?.offset)).toEqual(['ABORTED', 1, 'ABORTED']);
-    expect(stored()).toEqual(['b']);
+    expect(world.stored()).toEqual(['b']);
   });
 
   it('a row that had a seq and was not sent when the link broke can expire again', async () => {
@@ -472,8 +449,8 @@ describe('deadlines (HF-6.13)', () => {
     isSlow = false;
     world.network.isUnreachable = false;
     const next = outcome(client.topic(T).publish('b'));
-    await open(client);
-    expect([next.value?.offset, seqs()]).toEqual([1, [1]]);
+    await world.open(client);
+    expect([next.value?.offset, world.seqs()]).toEqual([1, [1]]);
   });
 
   it('discard() withdraws what is queued, not what is under way', async () => {
@@ -482,7 +459,7 @@ describe('deadlines (HF-6.13)', () => {
     await world.clock.advance(0);
     expect(client.discard(client.outbox.getSnapshot()[0]!.id)).toBe(true);
     world.server.onMessage = (message) => message.type === 'publish';
-    await open(client);
+    await world.open(client);
     expect(client.discard(client.outbox.getSnapshot()[0]!.id)).toBe(false);
     expect(results.map(({ code }) => code)).toEqual(['ABORTED', undefined]);
   });

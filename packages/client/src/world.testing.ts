@@ -1,11 +1,17 @@
 /** A client, a scripted server and a network between them, in virtual time. */
 
+import { createMemoryOutbox } from './outbox-memory.ts';
+import type { OutboxStore } from './outbox.ts';
+import type { OutboxRow } from './publisher.ts';
 import { createClient, type Client, type ClientOptions } from './client.ts';
 import type { Item } from './item.ts';
 import type { TopicReader } from './reader.ts';
 import { MemoryNetwork } from './memory-network.testing.ts';
 import { ScriptedServer } from './scripted-server.testing.ts';
 import { seededRandom, VirtualClock } from './virtual-clock.testing.ts';
+
+/** The topic that most tests are about. */
+export const T = 'chat/1';
 
 export class World {
   readonly clock = new VirtualClock();
@@ -22,6 +28,23 @@ export class World {
     const client = createClient({ url: 'ws://server', socket: this.network.socket, clock: this.clock, random: this.random, ...options });
     this.clients.push(client);
     return client;
+  }
+
+  /** What stands in the log. */
+  stored(topic = T): unknown[] {
+    return this.server.log(topic).entries.map(({ data }) => data);
+  }
+
+  /** The seqs that arrived, in their order. */
+  seqs(): number[] {
+    return this.server.published.map(({ seq }) => seq);
+  }
+
+  /** Lets time pass until the client is connected, and a little more. */
+  async open(client: Client): Promise<void> {
+    await this.clock.advance(0);
+    while (client.status.getSnapshot().phase !== 'open') await this.clock.advance(50);
+    await this.clock.advance(10);
   }
 
   /** A client that is connected. */
@@ -75,4 +98,13 @@ export function outcome<T>(promise: Promise<T>): { value?: T; code?: string } {
     },
   );
   return state;
+}
+
+export function rows(client: Client): Pick<OutboxRow, 'items' | 'state'>[] {
+  return client.outbox.getSnapshot().map(({ items, state }) => ({ items, state }));
+}
+
+/** A persistent outbox in memory. */
+export function persistent(store: OutboxStore = createMemoryOutbox()): OutboxStore {
+  return { isPersistent: true, load: () => store.load(), apply: (changes) => store.apply(changes), close: () => store.close() };
 }
