@@ -278,6 +278,7 @@ export class Network {
       },
       close: (code, reason) => end.close(code, reason),
       terminate: () => end.drop(true),
+      limitArrival: () => undefined,
       listen: (listener: SocketListener) => {
         end.onFrame = (frame) => listener.onFrame(frame);
         end.out.onDrain = () => end.process.run(() => listener.onDrain());

@@ -93,7 +93,10 @@ export class Server {
       authorize: () => this.#afterHook(process, true),
     });
     this.#present = { process, hub, store };
-    network.door = { process, accept: (socket) => hub.accept(socket, { endpoint, address: '', headers: {}, isProtocol: true }) };
+    network.door = {
+      process,
+      accept: (socket) => hub.accept(socket, { endpoint, address: '', headers: {}, url: '/', protocols: [], isProtocol: true }),
+    };
   }
 
   /** It stops at once. `isSilent`: with its whole machine, so that nobody is told. */

@@ -40,12 +40,14 @@ const QUEUES_MAX = 8;
 /** What is known of a connection before its first frame. */
 export interface Arrival {
   readonly endpoint: Endpoint;
-  /** The peer's address. */
-  readonly address: string;
-  /** Headers of the upgrade, lower-case names. */
+  readonly address: Credentials['address'];
   readonly headers: Credentials['headers'];
+  readonly url: Credentials['url'];
+  readonly protocols: Credentials['protocols'];
   /** Whether the subprotocol `holdfast.v1` was offered. */
   readonly isProtocol: boolean;
+  /** Why it may not stay, such as a foreign origin: it is told, and closed (HF-2.3). */
+  readonly refusal?: HoldfastError;
 }
 
 /** What a connection needs of its hub. */
@@ -164,8 +166,9 @@ export class Connection implements Outlet, SocketListener {
    * `UNAUTHENTICATED`, or with what the hook threw.
    */
   async authenticate(token: string | undefined): Promise<Identity> {
-    const { address, headers } = this.#arrival;
-    const identity = (await this.endpoint.authenticate({ token, client: this.#client, address, headers })) as Partial<Identity> | undefined;
+    const { address, headers, url, protocols } = this.#arrival;
+    const credentials: Credentials = { token, client: this.#client, address, headers, url, protocols };
+    const identity = (await this.endpoint.authenticate(credentials)) as Partial<Identity> | undefined;
     if (!isSubject(identity?.subject)) throw new TypeError('authenticate must give an identity with a subject of 1 to 256 characters');
     const known = identity as Identity;
     this.#identity ??= known;

@@ -168,7 +168,7 @@ describe('HF-4.1: whatever a client sends', () => {
         const stage = openStage();
         const witness = await stage.join({ client: 'witness', token: 'witness', subscribe: [{ id: 1, topic: 'quiet' }] });
         const socket = new MemorySocket();
-        stage.hub.accept(socket, { endpoint: stage.endpoint, address: '', headers: {}, isProtocol: true });
+        stage.hub.accept(socket, { endpoint: stage.endpoint, address: '', headers: {}, url: '/', protocols: [], isProtocol: true });
         socket.receive('{"type":"hello","client":"tab","token":"alice"}');
         for (const one of steps) await take(stage, socket, one);
         await stage.clock.advance(1_000);
@@ -198,7 +198,7 @@ describe('HF-4.1: whatever a client sends', () => {
         const endpoint = isProtocol
           ? stage.endpoint
           : new Endpoint({ plain: { messages: { publish: () => Promise.reject(new Error('handler')) } } });
-        stage.hub.accept(socket, { endpoint, address: '', headers: {}, isProtocol });
+        stage.hub.accept(socket, { endpoint, address: '', headers: {}, url: '/', protocols: [], isProtocol });
         for (const one of frames) socket.receive(one);
         await stage.clock.advance(1_000);
         if (isProtocol) expect(socket.closed?.code).toBe(4000);

@@ -6,6 +6,7 @@ export class MemorySocket implements Socket {
   /** What the test wants the hub to believe. */
   bufferedBytes = 0;
   readonly sent: (string | Uint8Array)[] = [];
+  arrivalBytesMax: number | undefined;
   closed: { readonly code: number; readonly reason: string } | undefined;
   /** Called with every frame that is sent. */
   onSend: ((frame: string | Uint8Array) => void) | undefined;
@@ -23,6 +24,10 @@ export class MemorySocket implements Socket {
 
   terminate(): void {
     this.closed ??= { code: 1006, reason: '' };
+  }
+
+  limitArrival(bytesMax: number | undefined): void {
+    this.arrivalBytesMax = bytesMax;
   }
 
   listen(listener: SocketListener): void {

@@ -15,7 +15,14 @@ beforeEach(() => {
 function open(plain: PlainHandler, options: EndpointOptions = {}): MemorySocket {
   const socket = new MemorySocket();
   const endpoint = new Endpoint({ authenticate: () => ({ subject: 'alice' }), ...options, plain });
-  stage.hub.accept(socket, { endpoint, address: '127.0.0.1', headers: { cookie: 'session=1' }, isProtocol: false });
+  stage.hub.accept(socket, {
+    endpoint,
+    address: '127.0.0.1',
+    headers: { cookie: 'session=1' },
+    url: '/',
+    protocols: [],
+    isProtocol: false,
+  });
   return socket;
 }
 

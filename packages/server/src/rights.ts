@@ -8,21 +8,33 @@ export interface Identity {
   readonly subject: string;
   /** Whatever the application wants to find again in `authorize` and in its handlers. */
   readonly claims?: unknown;
+  /** When the credentials end, ms since 1970; the connection is warned ahead and closed then (PROTOCOL.md HF-3.8). Default: never. */
+  readonly expiresAtMs?: number;
+  /** What names these credentials among all of the subject's, such as the `jti` of a token: `hub.disconnect` finds them by it. */
+  readonly credentialId?: string;
+  /** When they were issued, ms since 1970: so that all older ones can be taken back at once. */
+  readonly issuedAtMs?: number;
 }
 
 /** What a client showed: in its first frame, and in the HTTP request of the upgrade. */
 export interface Credentials {
   readonly token: string | undefined;
   readonly client: string;
-  /** The address of the peer, and the headers of the upgrade, lower-case names. */
+  /** The address of the client: of the peer, or what trusted proxies say of it. */
   readonly address: string;
+  /** Headers of the upgrade, lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Path and query of the upgrade, such as `/realtime?ticket=...`. Never write it into a log. */
+  readonly url: string;
+  /** The subprotocols that the client offered, in its order. */
+  readonly protocols: readonly string[];
 }
 
 /** Finds out who it is. Throw or reject with `new HoldfastError('UNAUTHENTICATED', why)` to refuse. */
 export type Authenticate = (credentials: Credentials) => Identity | Promise<Identity>;
 
-export type Action = 'subscribe' | 'publish' | 'read' | 'signal' | 'presence' | 'register' | 'call';
+/** `presence`: show oneself as a member; `members`: see who is there. */
+export type Action = 'subscribe' | 'publish' | 'read' | 'signal' | 'presence' | 'members' | 'register' | 'call';
 
 /** May `identity` do `action` on `topic`? For `call`, `topic` is the method's name. */
 export interface Question {

@@ -9,6 +9,11 @@ export interface Socket {
   close(code: number, reason: string): void;
   /** Drops the connection at once. */
   terminate(): void;
+  /**
+   * Drops the connection (close 1009) when more than `bytesMax` have arrived in all; `undefined` lifts the bound. Set before
+   * it is known who is there.
+   */
+  limitArrival(bytesMax: number | undefined): void;
   /** Hands over the listener; called once, before anything can arrive. */
   listen(listener: SocketListener): void;
 }

@@ -64,7 +64,7 @@ export class Stage {
   open(endpoint: Endpoint = this.endpoint, isProtocol = true): StageClient {
     const socket = new MemorySocket();
     const client = new StageClient(socket);
-    this.hub.accept(socket, { endpoint, address: '127.0.0.1', headers: {}, isProtocol });
+    this.hub.accept(socket, { endpoint, address: '127.0.0.1', headers: {}, url: '/', protocols: [], isProtocol });
     return client;
   }
 

@@ -74,6 +74,8 @@ function attachSockets(server: Server, { hub, paths = { '/': {} } }: AttachOptio
         endpoint,
         address,
         headers: request.headers,
+        url: request.url ?? '/',
+        protocols: offeredOf(request),
         isProtocol: socket.protocol === SUBPROTOCOL,
       });
     });
@@ -155,6 +157,10 @@ function pathOf({ url = '/' }: IncomingMessage): string {
   return end === -1 ? url : url.slice(0, end);
 }
 
+function offeredOf({ headers }: IncomingMessage): string[] {
+  return (headers['sec-websocket-protocol'] ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
+}
+
 const NOT_FOUND_BODY = 'no WebSocket endpoint here.\r\n';
 
 function refuse(stream: Duplex): void {
@@ -185,6 +191,7 @@ function bytesOf(text: string): Buffer {
 class WsSocket implements Socket {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
+  #onData: ((chunk: Buffer) => void) | undefined;
 
   constructor(socket: WebSocket, stream: Duplex) {
     this.#socket = socket;
@@ -208,6 +215,18 @@ class WsSocket implements Socket {
 
   terminate(): void {
     this.#socket.terminate();
+  }
+
+  limitArrival(bytesMax: number | undefined): void {
+    if (this.#onData !== undefined) this.#stream.off('data', this.#onData);
+    this.#onData = undefined;
+    if (bytesMax === undefined) return;
+    let bytes = 0;
+    this.#onData = (chunk) => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) this.close(1009, 'TOO_LARGE');
+    };
+    this.#stream.on('data', this.#onData);
   }
 
   listen(listener: SocketListener): void {

@@ -46,6 +46,12 @@ export const ERROR_CODES = {
     hint: 'Flatten it, or publish it as bytes; the bound is limits.depthMax in "welcome".',
   },
   FORBIDDEN_KEY: { retryable: false, source: 'protocol', meaning: 'An object has the key "__proto__".', hint: 'Rename the key.' },
+  TOO_MANY_KEYS: {
+    retryable: false,
+    source: 'protocol',
+    meaning: 'The JSON has too many keys and items.',
+    hint: 'Split it, or publish it as bytes; the bound is limits.keysMax in "welcome".',
+  },
   TOO_LARGE: {
     retryable: false,
     source: 'protocol',
@@ -94,6 +100,24 @@ export const ERROR_CODES = {
     meaning: 'The credentials are missing or not valid.',
     hint: 'Get a fresh token and send it in "hello" or "auth".',
   },
+  TOKEN_EXPIRED: {
+    retryable: false,
+    source: 'refusal',
+    meaning: 'The token is no longer valid.',
+    hint: 'Get a fresh token and send it in "hello", or in "auth" before the old one ends.',
+  },
+  REVOKED: {
+    retryable: false,
+    source: 'refusal',
+    meaning: 'The credentials were taken back.',
+    hint: 'Sign in again.',
+  },
+  ORIGIN_REFUSED: {
+    retryable: false,
+    source: 'refusal',
+    meaning: 'Pages of this origin may not connect here.',
+    hint: 'Add the origin to the allowed origins of the server.',
+  },
   FORBIDDEN: {
     retryable: false,
     source: 'refusal',
@@ -129,6 +153,24 @@ export const ERROR_CODES = {
     source: 'refusal',
     meaning: 'More requests are unanswered than the limit allows.',
     hint: 'Wait for answers; the bounds are in "welcome".',
+  },
+  TOO_MANY_CONNECTIONS: {
+    retryable: true,
+    source: 'refusal',
+    meaning: 'There are as many connections as there may be.',
+    hint: 'Close one; the message names the bound, which the operator may raise.',
+  },
+  TOO_MANY_MEMBERS: {
+    retryable: true,
+    source: 'refusal',
+    meaning: 'The topic has as many members as it may.',
+    hint: 'Wait until somebody leaves, or subscribe without being a member.',
+  },
+  RATE_LIMITED: {
+    retryable: true,
+    source: 'refusal',
+    meaning: 'Too much came in too short a time.',
+    hint: 'Send it again after retryAfterMs; the message names the limit.',
   },
   REFUSED: { retryable: false, source: 'refusal', meaning: 'The application refused it.', hint: "The message is the application's own." },
   HEAD_MISMATCH: {

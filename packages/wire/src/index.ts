@@ -14,6 +14,7 @@ export type {
   EntryMessage,
   EntryRecord,
   ErrorMessage,
+  Expiring,
   Gap,
   GapReason,
   Goaway,

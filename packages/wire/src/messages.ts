@@ -132,7 +132,14 @@ export interface Welcome {
   readonly heartbeatMs: number;
   readonly spreadMs: number;
   readonly time: number;
+  /** When the credentials end, ms since 1970 by the server's clock; absent if they do not (HF-3.8). */
+  readonly expiresAt?: number;
   readonly limits: Limits;
+}
+/** HF-3.8: the credentials end soon. */
+export interface Expiring {
+  readonly type: 'expiring';
+  readonly expiresAt: number;
 }
 export interface Subscribed {
   readonly type: 'subscribed';
@@ -233,6 +240,7 @@ export interface Goaway {
 /** Everything that a server may say. */
 export type ServerMessage =
   | Welcome
+  | Expiring
   | Subscribed
   | EntryMessage
   | Skip

@@ -48,7 +48,16 @@ const LIMITS = nested({
 });
 
 const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
-  welcome: { session: textField, subject: textField, heartbeatMs: seqField, spreadMs: countField, time: countField, limits: LIMITS },
+  welcome: {
+    session: textField,
+    subject: textField,
+    heartbeatMs: seqField,
+    spreadMs: countField,
+    time: countField,
+    expiresAt: optional(countField),
+    limits: LIMITS,
+  },
+  expiring: { expiresAt: countField },
   subscribed: { id: idField, topic: topicField, number: seqField, position: POSITION, head: countField },
   entry: { topic: topicField, ...ENTRY },
   skip: { topic: topicField, first: seqField, last: seqField },
