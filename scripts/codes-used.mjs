@@ -1,6 +1,7 @@
 /**
  * Every code that the tables of `wire` promise is said somewhere: an error code stands as a string, and a close code as
- * `CLOSE_CODES.NAME`, in the sources of a package, outside the tables themselves and outside tests.
+ * `CLOSE_CODES.NAME`, in the sources of a package, outside the tables themselves and outside tests. And every code that
+ * the client raises has its sentences in what a browser downloads.
  */
 
 import { readFileSync } from 'node:fs';
@@ -8,12 +9,27 @@ import { join } from 'node:path';
 import { conclude, isMain, listFiles, root, TEST_FILE } from './workspace.mjs';
 
 const TABLES = 'packages/wire/src/codes.ts';
+const CLIENT_TEXTS = 'packages/wire/src/client-code-texts.ts';
+/** What of the client no browser downloads. */
+const NODE_ONLY = /\/(node|outbox-file|file-lock)\.ts$/;
+/** What the codes mean in words: a row there says nothing to anybody. */
+const TEXTS = /^packages\/wire\/src\/(client-)?code-texts\.ts$/;
 
-/** The names of the rows of the table `const NAME = {...} as const` in a source text. */
+/** The names of the rows of the table `const NAME = {...}` in a source text, whatever its type. */
 export function namesIn(text, name) {
-  const [, body] = new RegExp(`\\bconst ${name} = \\{\n([^]*?)\n\\} as const`).exec(text) ?? [];
+  const [, body] = new RegExp(`\\bconst ${name}\\b[^]*? = \\{\n([^]*?)\n\\}`).exec(text) ?? [];
   if (body === undefined) throw new Error(`${TABLES}: no table ${name}`);
   return [...body.matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => match[1]);
+}
+
+/** The codes of errors that the client makes in a browser, and that have no sentences there. */
+export function unexplainedCodes(base) {
+  const texts = namesIn(readFileSync(join(base, CLIENT_TEXTS), 'utf8'), 'CLIENT_TEXTS');
+  const files = listFiles(base, ['.ts']).filter(
+    (file) => file.startsWith('packages/client/src/') && !TEST_FILE.test(file) && !NODE_ONLY.test(file),
+  );
+  const raised = files.flatMap((file) => [...readFileSync(join(base, file), 'utf8').matchAll(/new HoldfastError\(\s*'([A-Z_]+)'/g)]);
+  return [...new Set(raised.map(([, code]) => code))].filter((code) => !texts.includes(code));
 }
 
 /** The codes of the tables in `base` that no source says, and how many there are: `{unused, count}`. */
@@ -21,7 +37,7 @@ export function checkCodes(base) {
   const tables = readFileSync(join(base, TABLES), 'utf8');
   const files = listFiles(base, ['.ts', '.tsx']).filter((file) => /^packages\/[^/]+\/src\//.test(file));
   const text = files
-    .filter((file) => file !== TABLES && !TEST_FILE.test(file))
+    .filter((file) => file !== TABLES && !TEXTS.test(file) && !TEST_FILE.test(file))
     .map((file) => withoutComments(readFileSync(join(base, file), 'utf8')))
     .join('\n');
   const errors = namesIn(tables, 'ERROR_CODES');
@@ -41,7 +57,10 @@ function withoutComments(text) {
 if (isMain(import.meta)) {
   const { unused, count } = checkCodes(root);
   conclude(
-    unused.map((code) => `${TABLES}: nothing says ${code}`),
+    [
+      ...unused.map((code) => `${TABLES}: nothing says ${code}`),
+      ...unexplainedCodes(root).map((code) => `${CLIENT_TEXTS}: the client raises ${code}, which has no row`),
+    ],
     `${count} codes, each said somewhere`,
   );
 }

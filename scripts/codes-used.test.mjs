@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkCodes, namesIn } from './codes-used.mjs';
+import { checkCodes, namesIn, unexplainedCodes } from './codes-used.mjs';
 
 let base;
 const write = (file, text) => {
@@ -39,6 +39,19 @@ describe('namesIn', () => {
   });
 });
 
+describe('unexplainedCodes', () => {
+  it('finds what the client raises without a sentence, in files that a browser loads', () => {
+    write(
+      'packages/wire/src/client-code-texts.ts',
+      `export const CLIENT_TEXTS: Texts = {\n  BAD_JSON: {\n    meaning: 'No JSON.',\n  },\n};\n`,
+    );
+    write('packages/client/src/link.ts', `new HoldfastError('BAD_JSON');\nnew HoldfastError(\n  'OVERLOADED', 'x');\n`);
+    write('packages/client/src/outbox-file.ts', `new HoldfastError('STORE_CORRUPT');\n`);
+    write('packages/client/src/link.test.ts', `new HoldfastError('CLOSED');\n`);
+    expect(unexplainedCodes(base)).toEqual(['OVERLOADED']);
+  });
+});
+
 describe('checkCodes', () => {
   it('finds nothing unused where every code is said', () => {
     write('packages/server/src/hub.ts', `throw new HoldfastError('BAD_JSON');\nclose(CLOSE_CODES.SLOW.code);\n`);
@@ -49,6 +62,7 @@ describe('checkCodes', () => {
   it('does not count tests, comments, other packages or parts of longer names', () => {
     write('packages/server/src/hub.test.ts', `expect('BAD_JSON');\n`);
     write('packages/server/src/hub.ts', `// 'BAD_JSON'\n/** 'OVERLOADED' */\nconst a = 'BAD_JSON_TOO', b = CLOSE_CODES.SLOWER;\n`);
+    write('packages/wire/src/client-code-texts.ts', `type ClientCode = 'BAD_JSON';\n`);
     write('apps/demo/src/main.ts', `CLOSE_CODES.FENCED; 'OVERLOADED';\n`);
     expect(checkCodes(base).unused).toEqual(['BAD_JSON', 'OVERLOADED', 'CLOSE_CODES.SLOW', 'CLOSE_CODES.FENCED']);
   });

@@ -50,6 +50,8 @@ function relativeFault(file, name, home) {
 }
 
 function outsideFault(file, name, home, rule, packages) {
+  // A module of the package itself, by the conditions in its manifest (`imports`); the compiler resolves it.
+  if (name.startsWith('#')) return undefined;
   const target = packages.find(({ manifest }) => name === manifest.name || name.startsWith(`${manifest.name}/`));
   if (target === undefined) {
     const free = rule.modules === undefined || TEST_FILE.test(file) || allows(rule.modules, name);

@@ -23,15 +23,15 @@ export function markdownTable(header, rows) {
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** The tables by the names of their markers, from the exports of `wire`. */
-export function tablesOf({ ERROR_CODES, CLOSE_CODES, closeAdvice, DEFAULT_LIMITS, LIMIT_MEANINGS }) {
-  const codes = Object.entries(ERROR_CODES).map(([code, { retryable, meaning, hint }]) => [
+/** The tables by the names of their markers, from the exports of `wire` and of its texts. */
+export function tablesOf({ ERROR_CODES, ERROR_TEXTS, CLOSE_CODES, CLOSE_TEXTS, closeAdvice, DEFAULT_LIMITS, LIMIT_MEANINGS }) {
+  const codes = Object.entries(ERROR_CODES).map(([code, { retryable }]) => [
     `\`${code}\``,
     retryable ? 'yes' : 'no',
-    meaning,
-    hint,
+    ERROR_TEXTS[code].meaning,
+    ERROR_TEXTS[code].hint,
   ]);
-  const closes = Object.entries(CLOSE_CODES).map(([name, { code, meaning }]) => [code, `\`${name}\``, meaning, ADVICE[closeAdvice(code)]]);
+  const closes = Object.entries(CLOSE_CODES).map(([name, { code }]) => [code, `\`${name}\``, CLOSE_TEXTS[name], ADVICE[closeAdvice(code)]]);
   const limits = Object.entries(DEFAULT_LIMITS).map(([name, value]) => [
     `\`${name}\``,
     value.toLocaleString('en-US'),
@@ -59,9 +59,9 @@ function countRows(tables) {
 }
 
 async function main() {
-  const built = join(root, 'packages/wire/dist/index.js');
+  const [built, texts] = ['index.js', 'code-texts.js'].map((file) => join(root, 'packages/wire/dist', file));
   if (!existsSync(built)) return conclude(['packages/wire is not built: npm run build'], '');
-  const tables = tablesOf(await import(pathToFileURL(built).href));
+  const tables = tablesOf({ ...(await import(pathToFileURL(built).href)), ...(await import(pathToFileURL(texts).href)) });
   const path = join(root, 'PROTOCOL.md');
   const text = readFileSync(path, 'utf8');
   const filled = withTables(text, tables);

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { markdownTable, tablesOf, withTables } from './protocol-tables.mjs';
 
 const WIRE = {
-  ERROR_CODES: { BAD_JSON: { retryable: false, meaning: 'It is not JSON.', hint: 'Send JSON.' } },
-  CLOSE_CODES: { PROTOCOL: { code: 4000, meaning: 'The peer broke the protocol.' }, SLOW: { code: 4101, meaning: 'Too slow.' } },
+  ERROR_CODES: { BAD_JSON: { retryable: false } },
+  ERROR_TEXTS: { BAD_JSON: { meaning: 'It is not JSON.', hint: 'Send JSON.' } },
+  CLOSE_CODES: { PROTOCOL: { code: 4000 }, SLOW: { code: 4101 } },
+  CLOSE_TEXTS: { PROTOCOL: 'The peer broke the protocol.', SLOW: 'Too slow.' },
   closeAdvice: (code) => (code < 4100 ? 'stop' : 'back-off'),
   DEFAULT_LIMITS: { frameBytesMax: 262_144 },
   LIMIT_MEANINGS: { frameBytesMax: 'The largest frame | bytes.' },

@@ -14,7 +14,8 @@ import {
   type TopicStore,
 } from '@holdfast/server';
 import { createSqliteStore, type SqliteStore } from '@holdfast/store-sqlite';
-import { ERROR_CODES, HoldfastError } from '@holdfast/wire';
+import { HoldfastError } from '@holdfast/wire';
+import { ERROR_TEXTS } from '@holdfast/wire/texts';
 import { chatHandler } from './chat-handler.ts';
 import { defineCommand, type Command } from './command.ts';
 import { listenForControl, type Control } from './control.ts';
@@ -141,7 +142,7 @@ async function openStore({ memory, data = DATA, sync = 'full' }: Values): Promis
 
 /** The table's hints are about a server at work; a folder that cannot be opened has other remedies. */
 function openFailure(error: unknown, data: string): unknown {
-  if (!(error instanceof HoldfastError) || error.hint !== ERROR_CODES[error.code].hint) return error;
+  if (!(error instanceof HoldfastError) || error.hint !== ERROR_TEXTS[error.code].hint) return error;
   if (error.code === 'STORE_READ_ONLY')
     return new CommandFailure(error.message, 'Let this user write there, free some space, or name another folder with --data.');
   if (error.code === 'STORE_UNAVAILABLE') return new CommandFailure(error.message, `Look at ${data}, or name another folder with --data.`);

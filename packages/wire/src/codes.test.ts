@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { errorText as clientErrorText, CLIENT_TEXTS } from './client-code-texts.ts';
+import { CLOSE_TEXTS, ERROR_TEXTS } from './code-texts.ts';
 import { CLOSE_CODES, closeAdvice, ERROR_CODES, isErrorCode, type ErrorCode, type ErrorCodeRow } from './codes.ts';
 import { HoldfastError } from './error.ts';
 
 const ROWS = Object.entries(ERROR_CODES) as [ErrorCode, ErrorCodeRow][];
 
 describe('HF-10: the table of errors', () => {
-  test.each(ROWS)('%s is a whole row', (code, { retryable, source, meaning, hint }) => {
+  test.each(ROWS)('%s is a whole row', (code, { retryable, source }) => {
+    const { meaning, hint } = ERROR_TEXTS[code];
     expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
     expect(typeof retryable).toBe('boolean');
     expect(['protocol', 'refusal', 'usage', 'store', 'connection']).toContain(source);
@@ -24,6 +27,16 @@ describe('HF-10: the table of errors', () => {
       expect(ERROR_CODES[code].retryable).toBe(true);
     },
   );
+
+  test('every sentence belongs to a code', () => {
+    expect(Object.keys(ERROR_TEXTS).filter((code) => !isErrorCode(code))).toEqual([]);
+    expect(Object.keys(CLOSE_TEXTS)).toEqual(Object.keys(CLOSE_CODES));
+  });
+
+  test('a browser has the sentences of the codes that a client raises, and no others', () => {
+    expect(clientErrorText('CLOSED')).toBe(CLIENT_TEXTS.CLOSED);
+    expect(clientErrorText('STORE_CORRUPT')).toBeUndefined();
+  });
 
   test('isErrorCode knows the table, and no property of objects', () => {
     expect(ROWS.every(([code]) => isErrorCode(code))).toBe(true);
@@ -71,8 +84,8 @@ describe('HoldfastError', () => {
     const error = new HoldfastError('OVERLOADED');
     expect(error).toBeInstanceOf(Error);
     expect(error.name).toBe('HoldfastError');
-    expect(error.message).toBe(ERROR_CODES.OVERLOADED.meaning);
-    expect(error.hint).toBe(ERROR_CODES.OVERLOADED.hint);
+    expect(error.message).toBe(ERROR_TEXTS.OVERLOADED.meaning);
+    expect(error.hint).toBe(ERROR_TEXTS.OVERLOADED.hint);
     expect(error.retryable).toBe(true);
     expect(error.retryAfterMs).toBeUndefined();
     expect('cause' in error).toBe(false);

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { encodeClientMessage } from './client-frames.ts';
+import { ERROR_TEXTS } from './code-texts.ts';
 import { ERROR_CODES, type ErrorCode } from './codes.ts';
 import { HoldfastError } from './error.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
@@ -112,6 +113,7 @@ describe('HF-4.1: a frame that cannot be understood', () => {
     ['BAD_FRAME', '["call"]', {}],
     ['UNKNOWN_TYPE', '{"type":"shout","id":"x"}', { id: 'x' }],
     ['TOO_DEEP', `{"type":"call","id":7,"method":"m","data":${'['.repeat(99)}${']'.repeat(99)}}`, { id: 7 }],
+    ['TOO_MANY_KEYS', `{"type":"call","id":7,"method":"m","data":[${'0,'.repeat(20_000)}0]}`, { id: 7 }],
     [
       'FORBIDDEN_KEY',
       '{"type":"publish","topic":"t","producer":"p","seq":3,"data":{"__proto__":1}}',
@@ -122,7 +124,8 @@ describe('HF-4.1: a frame that cannot be understood', () => {
   ] as const)('%s for %s costs an error and the connection goes on', (code, frame, about) => {
     open();
     const { error, close } = violation(session.receive(frame));
-    const { retryable, hint } = ERROR_CODES[code];
+    const { retryable } = ERROR_CODES[code];
+    const { hint } = ERROR_TEXTS[code];
     expect(error).toEqual({ type: 'error', code, message: error.message, retryable, hint, ...about });
     expect(error.message).not.toBe('');
     expect(close).toBeUndefined();
@@ -218,8 +221,8 @@ describe('HF-10.1: the error message', () => {
     expect(errorMessage(new HoldfastError(code))).toStrictEqual({
       type: 'error',
       code,
-      message: ERROR_CODES[code].meaning,
-      hint: ERROR_CODES[code].hint,
+      message: ERROR_TEXTS[code].meaning,
+      hint: ERROR_TEXTS[code].hint,
       retryable: false,
     });
     expect(errorMessage(new HoldfastError(code), { id: undefined })).not.toHaveProperty('id');
