@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryOutbox } from './outbox-memory.ts';
 import type { OutboxStore } from './outbox.ts';
+import { FRAME_KEYS } from './payload.ts';
 import { outcome, persistent, rows, T, World } from './world.testing.ts';
 
 let world: World;
@@ -48,9 +49,14 @@ describe('publishing (HF-6)', () => {
       [{ a: [new Map()] }, 'USAGE'],
       [JSON.parse('{"__proto__":1}'), 'FORBIDDEN_KEY'],
       [deep, 'TOO_DEEP'],
+      [Array(16_384 - FRAME_KEYS + 1).fill(0), 'TOO_MANY_KEYS'],
     ] as const) {
       expect(() => topic.publish(bad as never)).toThrow(expect.objectContaining({ code }));
     }
+    // The keys of an atomic publish count together: half of them each, and two for each entry.
+    const half = (16_384 - FRAME_KEYS) / 2;
+    const list = (count: number): never => Array(count).fill(0) as never;
+    expect(() => topic.publishAll([list(half - 1), list(half - 2)])).toThrow(expect.objectContaining({ code: 'TOO_MANY_KEYS' }));
     expect(() => topic.publishAll([])).toThrow('at least one');
     expect(() => client.topic('a b')).toThrow(expect.objectContaining({ code: 'USAGE' }));
     expect(rows(client)).toEqual([]);

@@ -12,7 +12,7 @@ import { Deferred } from './deferred.ts';
 import { Computed } from './observable.ts';
 import type { OutboxIdentity, OutboxStore } from './outbox.ts';
 import { OutboxWriter } from './outbox-writer.ts';
-import { copyPayload, frameBytes } from './payload.ts';
+import { copyPayload, FRAME_KEYS, frameBytes } from './payload.ts';
 import { Pipeline, type PipelineHost } from './pipeline.ts';
 import { randomName, type Random } from './random.ts';
 import { Row, type Published } from './row.ts';
@@ -131,7 +131,8 @@ export class Publisher {
     // From here on ids are those of the record.
     this.#isLoaded = true;
     const restored = rows.map(
-      (record) => new Row(record, frameBytes(record.items.map((item) => copyPayload('outbox', item, DEPTH_MAX))), clock),
+      (record) =>
+        new Row(record, frameBytes(record.items.map((item) => copyPayload('outbox', item, DEPTH_MAX, Number.POSITIVE_INFINITY))), clock),
     );
     for (const producer of producers) {
       const own = restored.filter(
@@ -161,7 +162,7 @@ export class Publisher {
     return name;
   }
 
-  /** Throws `USAGE`, `TOO_DEEP` or `FORBIDDEN_KEY` for a payload that no server takes. Everything else settles the promise. */
+  /** Throws `USAGE`, `TOO_DEEP`, `TOO_MANY_KEYS` or `FORBIDDEN_KEY` for a payload that no server takes. Everything else settles the promise. */
   publish(topic: string, items: readonly Data[], options: PublishOptions = {}): Promise<Published> {
     return this.#publish(topic, items, options, this.#options.countMax).outcome.promise;
   }
@@ -171,7 +172,13 @@ export class Publisher {
     if (items.length === 0) throw new HoldfastError('USAGE', 'publishAll: want at least one item');
     // A frame, a list of entries and an entry are levels of their own (HF-4.1).
     const depthMax = this.#limits.depthMax - (items.length === 1 ? 1 : 3);
-    const payloads = items.map((item) => copyPayload('publish', item, depthMax));
+    // Each entry is an item with a key; what one has too few of, another may have.
+    let keysMax = this.#limits.keysMax - FRAME_KEYS - (items.length === 1 ? 0 : 2 * items.length);
+    const payloads = items.map((item) => {
+      const payload = copyPayload('publish', item, depthMax, keysMax);
+      keysMax -= payload.keysCount;
+      return payload;
+    });
     const at = clock.now();
     const options = { ...(ifHead === undefined ? {} : { ifHead }), ...(ttlMs === undefined ? {} : { expiresAtMs: at + ttlMs }) };
     const row = new Row({ id: 0, topic, items: payloads.map(({ data }) => data), at, ...options }, frameBytes(payloads), clock, signal);

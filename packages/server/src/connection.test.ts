@@ -236,6 +236,7 @@ describe('HF-4.1: what cannot be understood costs an error and nothing else', ()
     ['{"type":"dance","id":5}', 'UNKNOWN_TYPE', { id: 5 }],
     [`{"type":"call","id":6,"method":"m","data":${'['.repeat(40)}${']'.repeat(40)}}`, 'TOO_DEEP', { id: 6 }],
     ['{"type":"call","id":7,"method":"m","data":{"__proto__":1}}', 'FORBIDDEN_KEY', { id: 7 }],
+    [`{"type":"call","id":8,"method":"m","data":[${'0,'.repeat(17_000)}0]}`, 'TOO_MANY_KEYS', { id: 8 }],
     [Uint8Array.of(9, 9, 9), 'BAD_BINARY', {}],
     [Uint8Array.of(1, 7, 1, 112, 1, 0, 0), 'BAD_BINARY', {}],
   ])('%s', async (frame, code, about) => {

@@ -117,6 +117,7 @@ describe('publish', () => {
     ['t', 10n, 'USAGE'],
     ['t', Number.NaN, 'USAGE'],
     ['t', new Date(0), 'USAGE'],
+    ['t', Array(16_385).fill(0), 'TOO_MANY_KEYS'],
     ['no topic', 1, 'USAGE'],
     ['x/y', 1, 'UNKNOWN_TOPIC'],
   ])('%s, %o: refused at once, and the next one goes on', async (topic, data, code) => {

@@ -123,7 +123,7 @@ export class Hub implements ConnectionHost {
       throw new HoldfastError('USAGE', message, { hint: 'Open the store with a larger outcomesMax.' });
     }
     this.services = this.#makeServices(limits);
-    this.#speaker = new Speaker(this.services.intake, `server-${randomName(random, 12)}`, limits.depthMax);
+    this.#speaker = new Speaker(this.services.intake, `server-${randomName(random, 12)}`, limits);
     this.#scheduleMaintenance();
   }
 

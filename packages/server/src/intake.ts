@@ -193,7 +193,7 @@ export class Intake {
     const { refusalOf, limits } = this.#options;
     let final = payloads;
     try {
-      if (judged !== undefined) final = replacement(judged, limits.depthMax);
+      if (judged !== undefined) final = replacement(judged, limits);
     } catch (error) {
       return refusalOf(new Error('beforePublish gave payloads that cannot be stored', { cause: error }));
     }
@@ -235,11 +235,11 @@ function payloadOf(data: Data): Payload {
 }
 
 /** What a hook put in the place of what was sent. Throws if it is not one payload or more. */
-function replacement(items: readonly Data[], depthMax: number): readonly Payload[] {
+function replacement(items: readonly Data[], { depthMax, keysMax }: Limits): readonly Payload[] {
   if (!Array.isArray(items) || items.length === 0) throw new TypeError('want a list of one payload or more');
   return items.map((item: Data) => {
     // A frame's own object is the first level.
-    if (!(item instanceof Uint8Array)) assertJson('beforePublish', item, depthMax - 1);
+    if (!(item instanceof Uint8Array)) assertJson('beforePublish', item, depthMax - 1, keysMax);
     return payloadOf(item);
   });
 }

@@ -162,6 +162,7 @@ describe('HF-13.2: the handlers', () => {
     ['{"type":1}', 'UNKNOWN_TYPE'],
     ['{"type":"known","__proto__":1}', 'FORBIDDEN_KEY'],
     [`{"type":"known","a":${'['.repeat(50)}${']'.repeat(50)}}`, 'TOO_DEEP'],
+    [`{"type":"known","a":[${'0,'.repeat(17_000)}0]}`, 'TOO_MANY_KEYS'],
     [Uint8Array.of(1), 'BAD_FRAME'],
   ])('%s, for which there is none: %s', async (frame, code) => {
     const socket = open({ messages: { known: () => {} } });

@@ -34,7 +34,7 @@ export class PlainSession implements PlainClient {
     this.#services = services;
     this.#connection = connection;
     this.#handler = handler;
-    this.#speaker = new Speaker(services.intake, `plain-${connection.session}`, services.limits.depthMax);
+    this.#speaker = new Speaker(services.intake, `plain-${connection.session}`, services.limits);
   }
 
   get identity(): Identity {

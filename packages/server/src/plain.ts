@@ -60,10 +60,10 @@ export async function handlePlainFrame(handler: PlainHandler, client: PlainClien
   );
 }
 
-/** `undefined` for text that is no JSON object. Throws `TOO_DEEP` and `FORBIDDEN_KEY`, as for any JSON from outside. */
+/** `undefined` for text that is no JSON object. Throws `TOO_DEEP`, `TOO_MANY_KEYS` and `FORBIDDEN_KEY`, as for any JSON from outside. */
 function readMessage(text: string): { readonly [key: string]: Json } | undefined {
   try {
-    const value = parseJson(text, DEFAULT_LIMITS.depthMax);
+    const value = parseJson(text, DEFAULT_LIMITS.depthMax, DEFAULT_LIMITS.keysMax);
     return isJsonObject(value) ? value : undefined;
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'BAD_JSON') return undefined;

@@ -8,7 +8,7 @@ let speaker: Speaker;
 
 beforeEach(() => {
   stage = new Stage();
-  speaker = new Speaker(stage.hub.services.intake, 'voice', 32);
+  speaker = new Speaker(stage.hub.services.intake, 'voice', stage.hub.services.limits);
 });
 
 const alice = { subject: 'alice' };

@@ -4,7 +4,7 @@
  * can be resent under the old one.
  */
 
-import { assertJson, HoldfastError, type Data } from '@holdfast/wire';
+import { assertJson, HoldfastError, type Data, type Limits } from '@holdfast/wire';
 import type { Intake, PublishSource } from './intake.ts';
 import type { Identity } from './rights.ts';
 
@@ -27,16 +27,16 @@ const VOICES_MAX = 10_000;
 export class Speaker {
   readonly #intake: Intake;
   readonly #name: string;
-  readonly #depthMax: number;
+  readonly #limits: Pick<Limits, 'depthMax' | 'keysMax'>;
   /** By topic and subject: a producer belongs to both (HF-6.11). */
   readonly #voices = new Map<string, Voice>();
   #generation = 0;
 
   /** `name` must be new in the world: nothing is known of an earlier use of it. */
-  constructor(intake: Intake, name: string, depthMax: number) {
+  constructor(intake: Intake, name: string, limits: Pick<Limits, 'depthMax' | 'keysMax'>) {
     this.#intake = intake;
     this.#name = name;
-    this.#depthMax = depthMax;
+    this.#limits = limits;
   }
 
   /**
@@ -74,7 +74,7 @@ export class Speaker {
   #item(data: Data): Data {
     if (data instanceof Uint8Array) return new Uint8Array(data);
     // A frame's own object is the first level.
-    assertJson('publish', data, this.#depthMax - 1);
+    assertJson('publish', data, this.#limits.depthMax - 1, this.#limits.keysMax);
     return data;
   }
 

@@ -98,6 +98,7 @@ describe('HF-4.1: frames that cannot be understood', () => {
     ['FORBIDDEN_KEY', '{"type":"signal","topic":"t","data":[{"\\u005f_proto__":1}]}', '__proto__'],
     ['FORBIDDEN_KEY', '{"__proto__":{"type":"ping"}}', '__proto__'],
     ['TOO_DEEP', `{"type":"signal","topic":"t","data":${'['.repeat(32)}${']'.repeat(32)}}`, 'more than 32 levels'],
+    ['TOO_MANY_KEYS', `{"type":"signal","topic":"t","data":[${'0,'.repeat(16_381)}0]}`, 'more than 16384 keys and items'],
   ])('%s for %s', (code, frame, message) => {
     const error = errorOf(() => parse(frame));
     expect(error?.code).toBe(code);
@@ -107,6 +108,10 @@ describe('HF-4.1: frames that cannot be understood', () => {
 
   test('TOO_DEEP counts the frame as the first level', () => {
     expect(codeOf(() => parse(`{"type":"signal","topic":"t","data":${'['.repeat(31)}${']'.repeat(31)}}`))).toBeUndefined();
+  });
+
+  test("TOO_MANY_KEYS counts the frame's own", () => {
+    expect(codeOf(() => parse(`{"type":"signal","topic":"t","data":[${'0,'.repeat(16_380)}0]}`))).toBeUndefined();
   });
 
   test('100,000 levels cost an error, not the stack, and the id is still found', () => {
@@ -396,7 +401,7 @@ test('HF-2.4: a hello is known by its type, well formed or not', () => {
 });
 
 describe('HF-4.1: nothing but a HoldfastError, whatever comes', () => {
-  const CODES = [undefined, 'BAD_JSON', 'BAD_FRAME', 'BAD_BINARY', 'UNKNOWN_TYPE', 'TOO_DEEP', 'FORBIDDEN_KEY'];
+  const CODES = [undefined, 'BAD_JSON', 'BAD_FRAME', 'BAD_BINARY', 'UNKNOWN_TYPE', 'TOO_DEEP', 'TOO_MANY_KEYS', 'FORBIDDEN_KEY'];
 
   test('any object with a known type and known fields of any value', () => {
     const names = [...new Set(Object.values(EXAMPLES).flatMap(({ legal }) => Object.keys(legal)))].filter((name) => name !== 'type');

@@ -101,7 +101,7 @@ export function parseClientFrame(
   topicOf: (number: number) => string | undefined,
 ): ClientMessage {
   if (typeof frame !== 'string') return parseBinary(frame, topicOf);
-  const value = parseJson(frame, limits.depthMax);
+  const value = parseJson(frame, limits.depthMax, limits.keysMax);
   const type = messageType(value);
   if (!Object.hasOwn(SHAPES, type)) throw new HoldfastError('UNKNOWN_TYPE', `no message of type "${type.slice(0, 40)}"`);
   assertShape(type, value, SHAPES[type as ClientMessage['type']]);

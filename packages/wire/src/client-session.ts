@@ -125,12 +125,8 @@ export class ClientSession {
         return this.#forget(message.id);
       case 'error':
         return this.#refused(message.id);
-      case 'ack':
-      case 'signal':
-      case 'presence':
-      case 'goaway':
-      case 'ping':
-      case 'pong':
+      default:
+        // An answer to a publish, or beside the stream.
         return;
     }
   }

@@ -4,6 +4,8 @@ import { codeOf } from './error.testing.ts';
 import { assertJson, isJsonObject, parseJson, type Json } from './json.ts';
 import { jsonValues } from './messages.testing.ts';
 
+const MANY = Number.POSITIVE_INFINITY;
+
 function nestedLists(levels: number): string {
   return '['.repeat(levels) + ']'.repeat(levels);
 }
@@ -16,7 +18,7 @@ describe('HF-4.1: parsing', () => {
   test('gives what JSON.parse gives', () => {
     fc.assert(
       fc.property(jsonValues, (value) => {
-        expect(parseJson(JSON.stringify(value), 32)).toStrictEqual(value);
+        expect(parseJson(JSON.stringify(value), 32, MANY)).toStrictEqual(value);
       }),
     );
   });
@@ -40,7 +42,7 @@ describe('HF-4.1: parsing', () => {
     '\ufeff{}',
     '{"a":1}//',
   ])('BAD_JSON for %j', (text) => {
-    expect(codeOf(() => parseJson(text, 32))).toBe('BAD_JSON');
+    expect(codeOf(() => parseJson(text, 32, MANY))).toBe('BAD_JSON');
   });
 
   test.each([
@@ -54,7 +56,7 @@ describe('HF-4.1: parsing', () => {
     '[0,[{"a":1e999}]]',
     '{"data":-1e400}',
   ])('HF-1.7: BAD_JSON for a number beyond the doubles: %j', (text) => {
-    expect(codeOf(() => parseJson(text, 32))).toBe('BAD_JSON');
+    expect(codeOf(() => parseJson(text, 32, MANY))).toBe('BAD_JSON');
   });
 
   test.each([
@@ -70,13 +72,13 @@ describe('HF-4.1: parsing', () => {
     ['{"a":"__proto__"}', { a: '__proto__' }],
     ['{"a__proto__":1}', { a__proto__: 1 }],
   ])('HF-1.7: %s is accepted as JSON.parse reads it', (text, value) => {
-    expect(parseJson(text, 32)).toStrictEqual(value);
+    expect(parseJson(text, 32, MANY)).toStrictEqual(value);
   });
 
   test('HF-1.7: a payload that was parsed once is written the same from then on', () => {
     for (const text of ['-0', '1e21', '1e-7', '123456789012345678901234567890', '"\\ud800\\u2028"', '{"b":1,"1":2,"b":3}']) {
-      const written = JSON.stringify(parseJson(text, 32));
-      expect(JSON.stringify(parseJson(written, 32))).toBe(written);
+      const written = JSON.stringify(parseJson(text, 32, MANY));
+      expect(JSON.stringify(parseJson(written, 32, MANY))).toBe(written);
     }
   });
 
@@ -87,30 +89,50 @@ describe('HF-4.1: parsing', () => {
     '{"a":[{"b":{"__proto__":{}}}]}',
     '[[{"__proto__":1}]]',
   ])('FORBIDDEN_KEY for %s', (text) => {
-    expect(codeOf(() => parseJson(text, 32))).toBe('FORBIDDEN_KEY');
+    expect(codeOf(() => parseJson(text, 32, MANY))).toBe('FORBIDDEN_KEY');
   });
 
   test.each(['constructor', 'toString', 'prototype', 'hasOwnProperty', '__defineGetter__'])('the key %s is a key like any other', (key) => {
-    expect(parseJson(`{"${key}":1}`, 32)).toStrictEqual(Object.fromEntries([[key, 1]]));
+    expect(parseJson(`{"${key}":1}`, 32, MANY)).toStrictEqual(Object.fromEntries([[key, 1]]));
   });
 
   test('TOO_DEEP from one level above the bound on', () => {
     for (const nested of [nestedLists, nestedObjects]) {
-      expect(codeOf(() => parseJson(nested(32), 32))).toBeUndefined();
-      expect(codeOf(() => parseJson(nested(33), 32))).toBe('TOO_DEEP');
+      expect(codeOf(() => parseJson(nested(32), 32, MANY))).toBeUndefined();
+      expect(codeOf(() => parseJson(nested(33), 32, MANY))).toBe('TOO_DEEP');
     }
-    expect(codeOf(() => parseJson('1', 0))).toBeUndefined();
-    expect(codeOf(() => parseJson('[]', 0))).toBe('TOO_DEEP');
+    expect(codeOf(() => parseJson('1', 0, MANY))).toBeUndefined();
+    expect(codeOf(() => parseJson('[]', 0, MANY))).toBe('TOO_DEEP');
   });
 
   test('brackets within strings, and beside each other, are no levels', () => {
-    expect(codeOf(() => parseJson(JSON.stringify({ a: '[[[[{{{{' }), 1))).toBeUndefined();
-    expect(codeOf(() => parseJson(`[${'[],'.repeat(1_000)}[]]`, 2))).toBeUndefined();
+    expect(codeOf(() => parseJson(JSON.stringify({ a: '[[[[{{{{' }), 1, MANY))).toBeUndefined();
+    expect(codeOf(() => parseJson(`[${'[],'.repeat(1_000)}[]]`, 2, MANY))).toBeUndefined();
   });
 
   test('100,000 levels cost an error, not the stack', () => {
-    for (const nested of [nestedLists, nestedObjects]) expect(codeOf(() => parseJson(nested(100_000), 32))).toBe('TOO_DEEP');
-    expect(codeOf(() => parseJson('['.repeat(100_000), 32))).toBe('BAD_JSON');
+    for (const nested of [nestedLists, nestedObjects]) expect(codeOf(() => parseJson(nested(100_000), 32, MANY))).toBe('TOO_DEEP');
+    expect(codeOf(() => parseJson('['.repeat(100_000), 32, MANY))).toBe('BAD_JSON');
+  });
+
+  test.each([
+    ['1', 0],
+    ['"[1,2,3]"', 0],
+    ['{}', 0],
+    ['[]', 0],
+    ['[1,2,3]', 3],
+    ['{"a":1,"b":2}', 2],
+    ['{"a":[1,{"b":null}],"c":[[],{}]}', 7],
+    ['{"a":1,"a":2}', 1],
+  ])('TOO_MANY_KEYS: %s has %d keys and items', (text, count) => {
+    expect(codeOf(() => parseJson(text, 32, count))).toBeUndefined();
+    expect(codeOf(() => parseJson(text, 32, count - 1))).toBe('TOO_MANY_KEYS');
+  });
+
+  test('TOO_MANY_KEYS ends the walk: what comes behind the bound is not looked at', () => {
+    expect(codeOf(() => parseJson(`[${'0,'.repeat(9)}{"__proto__":1}]`, 32, 9))).toBe('TOO_MANY_KEYS');
+    expect(codeOf(() => parseJson(`[${'0,'.repeat(9)}{"__proto__":1}]`, 32, 10))).toBe('FORBIDDEN_KEY');
+    expect(() => parseJson('[1,2]', 32, 1)).toThrow('JSON of more than 1 keys and items');
   });
 
   test('a random text yields a value or a HoldfastError, never anything else', () => {
@@ -145,15 +167,15 @@ describe('HF-4.1: parsing', () => {
     );
     fc.assert(
       fc.property(texts, (text) => {
-        expect([undefined, 'BAD_JSON', 'TOO_DEEP', 'FORBIDDEN_KEY']).toContain(codeOf(() => parseJson(text, 4)));
+        expect([undefined, 'BAD_JSON', 'TOO_DEEP', 'TOO_MANY_KEYS', 'FORBIDDEN_KEY']).toContain(codeOf(() => parseJson(text, 4, 8)));
       }),
       { numRuns: 3_000 },
     );
   });
 
   test('the complaint stays short, however long the text is', () => {
-    expect(() => parseJson(`{"a":"${'x'.repeat(100_000)}"`, 32)).toThrow(/^not JSON: .{1,200}$/);
-    expect(() => parseJson(`[${'x'.repeat(100_000)}]`, 32)).toThrow(/^not JSON: .{1,200}$/);
+    expect(() => parseJson(`{"a":"${'x'.repeat(100_000)}"`, 32, MANY)).toThrow(/^not JSON: .{1,200}$/);
+    expect(() => parseJson(`[${'x'.repeat(100_000)}]`, 32, MANY)).toThrow(/^not JSON: .{1,200}$/);
   });
 });
 
@@ -179,8 +201,8 @@ describe('HF-1.7: what may be a payload', () => {
           withTypedArray: true,
         }),
         (value) => {
-          if (codeOf(() => assertJson('data', value, 16)) !== undefined) return;
-          expect(parseJson(JSON.stringify(value), 16)).toEqual(withoutMinusZero(value));
+          if (codeOf(() => assertJson('data', value, 16, MANY)) !== undefined) return;
+          expect(parseJson(JSON.stringify(value), 16, MANY)).toEqual(withoutMinusZero(value));
         },
       ),
       { numRuns: 2_000 },
@@ -188,7 +210,7 @@ describe('HF-1.7: what may be a payload', () => {
   });
 
   test('what was parsed is accepted', () => {
-    fc.assert(fc.property(jsonValues, (value) => codeOf(() => assertJson('data', value, 16)) === undefined));
+    fc.assert(fc.property(jsonValues, (value) => codeOf(() => assertJson('data', value, 16, MANY)) === undefined));
   });
 
   test.each([
@@ -207,29 +229,52 @@ describe('HF-1.7: what may be a payload', () => {
     ['undefined in an array', [undefined]],
     ['a method', { toJSON: (): number => 1 }],
   ])('USAGE for %s', (_what, value) => {
-    expect(codeOf(() => assertJson('publish', value, 16))).toBe('USAGE');
+    expect(codeOf(() => assertJson('publish', value, 16, MANY))).toBe('USAGE');
   });
 
   test('the message begins with the operation and names the value', () => {
-    expect(() => assertJson('publish', { price: Number.NaN }, 16)).toThrow('publish: NaN is not JSON');
-    expect(() => assertJson('publish', [undefined], 16)).toThrow('publish: a value of type undefined is not JSON');
-    expect(() => assertJson('publish', [new Date(0)], 16)).toThrow('publish: an instance of Date is not JSON; convert it first');
+    expect(() => assertJson('publish', { price: Number.NaN }, 16, MANY)).toThrow('publish: NaN is not JSON');
+    expect(() => assertJson('publish', [undefined], 16, MANY)).toThrow('publish: a value of type undefined is not JSON');
+    expect(() => assertJson('publish', [new Date(0)], 16, MANY)).toThrow('publish: an instance of Date is not JSON; convert it first');
   });
 
   test('TOO_DEEP for more levels than the bound, and for a cycle', () => {
-    expect(codeOf(() => assertJson('data', [[[]]], 3))).toBeUndefined();
-    expect(codeOf(() => assertJson('data', [[[]]], 2))).toBe('TOO_DEEP');
-    expect(codeOf(() => assertJson('data', { a: { b: {} } }, 3))).toBeUndefined();
-    expect(codeOf(() => assertJson('data', { a: { b: {} } }, 2))).toBe('TOO_DEEP');
-    expect(codeOf(() => assertJson('data', cycle, 100))).toBe('TOO_DEEP');
+    expect(codeOf(() => assertJson('data', [[[]]], 3, MANY))).toBeUndefined();
+    expect(codeOf(() => assertJson('data', [[[]]], 2, MANY))).toBe('TOO_DEEP');
+    expect(codeOf(() => assertJson('data', { a: { b: {} } }, 3, MANY))).toBeUndefined();
+    expect(codeOf(() => assertJson('data', { a: { b: {} } }, 2, MANY))).toBe('TOO_DEEP');
+    expect(codeOf(() => assertJson('data', cycle, 100, MANY))).toBe('TOO_DEEP');
+  });
+
+  test('TOO_MANY_KEYS for more keys and items than the bound; undefined counts as absent; the count is returned', () => {
+    const value = { a: [1, { b: null }], c: undefined, d: [[], {}] };
+    expect(assertJson('data', value, 16, 7)).toBe(7);
+    expect(codeOf(() => assertJson('data', value, 16, 6))).toBe('TOO_MANY_KEYS');
+    expect([1, 'a', null, [], {}].map((one) => assertJson('data', one, 16, 0))).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  test('TOO_MANY_KEYS: a value whose parts are shared costs no more than the bound', () => {
+    let shared: unknown = [];
+    for (let level = 0; level < 60; level++) shared = [shared, shared];
+    expect(codeOf(() => assertJson('data', shared, 100, 16_384))).toBe('TOO_MANY_KEYS');
+  });
+
+  test('a parsed value has as many keys as were counted in its text', () => {
+    fc.assert(
+      fc.property(jsonValues, (value) => {
+        const count = assertJson('data', value, 16, MANY);
+        expect(parseJson(JSON.stringify(value), 16, count)).toStrictEqual(value);
+        if (count > 0) expect(codeOf(() => parseJson(JSON.stringify(value), 16, count - 1))).toBe('TOO_MANY_KEYS');
+      }),
+    );
   });
 
   test('FORBIDDEN_KEY for an own __proto__', () => {
-    expect(codeOf(() => assertJson('data', JSON.parse('{"a":{"__proto__":1}}'), 16))).toBe('FORBIDDEN_KEY');
+    expect(codeOf(() => assertJson('data', JSON.parse('{"a":{"__proto__":1}}'), 16, MANY))).toBe('FORBIDDEN_KEY');
   });
 
   test('a property that is undefined counts as absent', () => {
-    expect(codeOf(() => assertJson('data', { a: undefined, b: 1 }, 16))).toBeUndefined();
+    expect(codeOf(() => assertJson('data', { a: undefined, b: 1 }, 16, MANY))).toBeUndefined();
   });
 });
 

@@ -129,7 +129,11 @@ export const entryMessages: fc.Arbitrary<EntryMessage> = fc
 export const SERVER_MESSAGES: {
   readonly [Type in Exclude<ServerMessage, EntryMessage>['type']]: fc.Arbitrary<Exclude<ServerMessage, EntryMessage>>;
 } = {
-  welcome: record({ ...type('welcome'), session: strings, subject: strings, heartbeatMs: seqs, spreadMs: counts, time: counts, limits }),
+  welcome: record(
+    { ...type('welcome'), session: strings, subject: strings, heartbeatMs: seqs, spreadMs: counts, time: counts, limits },
+    { expiresAt: counts },
+  ),
+  expiring: record({ ...type('expiring'), expiresAt: counts }),
   subscribed: record({ ...type('subscribed'), id: ids, topic: topics, number: seqs, position: positions, head: counts }),
   skip: record({ ...type('skip'), topic: topics, first: seqs, last: seqs }),
   gap: record({

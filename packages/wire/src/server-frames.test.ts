@@ -114,6 +114,7 @@ const POSITION = { epoch: 'k', offset: 1, revision: 0 };
 const MEMBER = { subject: 'alice', client: 'c', state: null, since: 0 };
 const LEGAL: Readonly<Record<ServerMessage['type'], object>> = {
   welcome: { type: 'welcome', session: 's', subject: 'alice', heartbeatMs: 1, spreadMs: 0, time: 0, limits: DEFAULT_LIMITS },
+  expiring: { type: 'expiring', expiresAt: 1 },
   subscribed: { type: 'subscribed', id: 1, topic: 't', number: 1, position: POSITION, head: 0 },
   entry: { type: 'entry', topic: 't', offset: 1, producer: 'p', seq: 0, from: 'alice', at: 0, data: null },
   skip: { type: 'skip', topic: 't', first: 1, last: 1 },
@@ -217,6 +218,19 @@ describe('HF-4.1: frames that cannot be understood', () => {
       `{"type":"reply","id":1,"data":{"epoch":"k","first":1,"last":1,"entries":[{"offset":1,"producer":"p","seq":1,"from":"a","at":0,"data":${nested(levels)}}]}}`;
     expect(codeOf(() => parse(page(DEPTH_LIMIT_MAX)))).toBeUndefined();
     expect(codeOf(() => parse(page(100_000)))).toBe('TOO_DEEP');
+  });
+
+  test('HF-12: a server may announce limits that are not known here, and leave out keysMax, which bounds nothing then', () => {
+    const { keysMax: _, ...older } = DEFAULT_LIMITS;
+    expect(parse(JSON.stringify({ ...LEGAL.welcome, limits: { ...older, moonsMax: 1 } }))).toMatchObject({
+      limits: { ...older, keysMax: Number.POSITIVE_INFINITY },
+    });
+    expect(parse(JSON.stringify({ ...LEGAL.welcome, limits: { ...older, keysMax: 70 } }))).toMatchObject({ limits: { keysMax: 70 } });
+    expect(codeOf(() => parse(JSON.stringify({ ...LEGAL.welcome, limits: { ...older, keysMax: 0 } })))).toBe('BAD_FRAME');
+  });
+
+  test('what a server sends may have any number of keys', () => {
+    expect(codeOf(() => parse(`{"type":"reply","id":1,"data":[${'0,'.repeat(50_000)}0]}`))).toBeUndefined();
   });
 });
 

@@ -3,7 +3,7 @@
 import { decodeBinaryEntry, encodeBinaryEntry } from './binary.ts';
 import { HoldfastError } from './error.ts';
 import { parseJson, type Json } from './json.ts';
-import { DEPTH_LIMIT_MAX } from './limits.ts';
+import { DEFAULT_LIMITS, DEPTH_LIMIT_MAX } from './limits.ts';
 import type { EntryMessage, EntryRecord, ReadPage, ServerMessage } from './messages.ts';
 import { isName } from './names.ts';
 import { payloadFields, payloadOf } from './payload.ts';
@@ -27,6 +27,7 @@ import {
 } from './shape.ts';
 
 type JsonObject = { readonly [key: string]: Json };
+type Announcement = { readonly limits: { keysMax?: number } };
 
 const POSITION = nested({ epoch: nameField, offset: countField, revision: countField });
 const MEMBER: Shape = { subject: textField, client: nameField, state: jsonField, since: countField };
@@ -34,17 +35,10 @@ const ENTRY: Shape = { offset: seqField, producer: nameField, seq: countField, f
 
 const READ_PAGE: Shape = { epoch: nameField, first: countField, last: countField, entries: listOf(ENTRY) };
 
+/** What older servers do not announce is optional. */
 const LIMITS = nested({
-  frameBytesMax: seqField,
-  inFlightMax: seqField,
-  topicsPerFrameMax: seqField,
-  subscriptionsMax: seqField,
-  entriesPerPublishMax: seqField,
-  readCountMax: seqField,
-  requestsMax: seqField,
-  depthMax: seqField,
-  queueBytesMax: seqField,
-  producerSilenceMs: seqField,
+  ...Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, seqField])),
+  keysMax: optional(seqField),
 });
 
 const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
@@ -58,7 +52,7 @@ const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
     limits: LIMITS,
   },
   expiring: { expiresAt: countField },
-  subscribed: { id: idField, topic: topicField, number: seqField, position: POSITION, head: countField },
+  subscribed: { id: idField, topic: topicField, number: seqField, position: POSITION, head: countField, presence: optional(booleanField) },
   entry: { topic: topicField, ...ENTRY },
   skip: { topic: topicField, first: seqField, last: seqField },
   gap: { topic: topicField, reason: oneOf('retention', 'epoch', 'ahead', 'floor'), before: POSITION, after: POSITION },
@@ -97,7 +91,10 @@ const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
   pong: { id: optional(idField) },
 };
 
-/** Nesting that a client accepts: room for the envelope of a `read` around the deepest payload of any server's limits. */
+/**
+ * Nesting that a client accepts: room for the envelope of a `read` around the deepest payload of any server's limits. It has
+ * no bound of keys: a page of a thousand entries may have any number.
+ */
 const DEPTH_MAX = DEPTH_LIMIT_MAX + 8;
 
 /** A text frame for a message. Entries have functions of their own, since they are framed once for many. */
@@ -131,12 +128,14 @@ export function encodeReadEntry({ data, ...fields }: EntryRecord): Json {
  */
 export function parseServerFrame(frame: string | Uint8Array, topicOf: (number: number) => string | undefined): ServerMessage | undefined {
   if (typeof frame !== 'string') return parseBinary(frame, topicOf);
-  const value = parseJson(frame, DEPTH_MAX);
+  const value = parseJson(frame, DEPTH_MAX, Number.POSITIVE_INFINITY);
   const type = messageType(value);
   if (!Object.hasOwn(SHAPES, type)) return undefined;
   assertShape(type, value, SHAPES[type as ServerMessage['type']]);
   if (type === 'entry') return entryMessage(value as JsonObject);
   if (type === 'presence') assertPresence(value as JsonObject);
+  // What is not announced bounds nothing.
+  if (type === 'welcome') (value as unknown as Announcement).limits.keysMax ??= Number.POSITIVE_INFINITY;
   return value as unknown as ServerMessage;
 }
 
