@@ -11,6 +11,7 @@ export {
   type Identity,
   type Question,
 } from './rights.ts';
+export { parseTopicPattern, type TopicPattern } from './topic-pattern.ts';
 export { log, type Admission, type Kind } from './kind.ts';
 export type { BeforePublish } from './intake.ts';
 export type { PlainClient, PlainHandler, PlainItem } from './plain.ts';
