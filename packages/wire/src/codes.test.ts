@@ -21,7 +21,7 @@ describe('HF-10: the table of errors', () => {
     expect(ERROR_CODES[code].retryable).toBe(false);
   });
 
-  test.each(['OVERLOADED', 'STORE_UNAVAILABLE', 'STORE_READ_ONLY', 'INTERNAL', 'GOING_AWAY', 'PIPELINE_STOPPED'] as const)(
+  test.each(['OVERLOADED', 'STORE_UNAVAILABLE', 'STORE_READ_ONLY', 'INTERNAL', 'GOING_AWAY', 'PIPELINE_STOPPED', 'RATE_LIMITED'] as const)(
     'HF-6.6: %s is retryable',
     (code) => {
       expect(ERROR_CODES[code].retryable).toBe(true);
