@@ -10,6 +10,7 @@ import {
   encodeServerMessage,
   errorMessage,
   HoldfastError,
+  isErrorCode,
   isHelloFrame,
   ServerSession,
   type ClientMessage,
@@ -18,8 +19,14 @@ import {
   type Limits,
   type ServerMessage,
 } from '@holdfast/wire';
+import type { Account } from './accounts.ts';
+import type { Charge } from './allowance.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { ConnectionFacts, HubEvent } from './events.ts';
+import { Expiry } from './expiry.ts';
+import { Meter } from './meter.ts';
+import type { LimitName } from './node-limits.ts';
 import { Operations } from './operations.ts';
 import { PlainSession } from './plain-session.ts';
 import { isSubject, type Credentials, type Identity } from './rights.ts';
@@ -54,7 +61,6 @@ export interface Arrival {
 export interface ConnectionHost {
   readonly services: Services;
   readonly heartbeatMs: number;
-  readonly helloTimeoutMs: number;
   /** Why the hub is going away, once it is (HF-8.3). */
   readonly goingAway: string | undefined;
   /** HF-3.4. */
@@ -67,7 +73,12 @@ export interface ConnectionHost {
    * there already.
    */
   fence(connection: Connection): boolean;
-  closed(connection: Connection): void;
+  /** Counts it for its subject. `undefined` if there are too many of that subject. */
+  enterSubject(subject: string): Account | undefined;
+  /** It is known who it is. */
+  welcomed(connection: Connection): void;
+  event(event: HubEvent): void;
+  closed(connection: Connection, end: { readonly code: number; readonly reason: string }): void;
 }
 
 export class Connection implements Outlet, SocketListener {
@@ -77,12 +88,15 @@ export class Connection implements Outlet, SocketListener {
   readonly #socket: Socket;
   readonly #arrival: Arrival;
   readonly #machine: ServerSession;
+  readonly #meter: Meter;
+  readonly #expiry: Expiry;
+  readonly #openedAtMs: number;
   #identity: Identity | undefined;
   #client = '';
   #helloNumber = 0;
   #operations: Operations | undefined;
   #plain: PlainSession | undefined;
-  #held: ClientMessage[] = [];
+  #held: { readonly message: ClientMessage; readonly bytes: number }[] = [];
   #timer: Timer | undefined;
   #beatDueAt = 0;
   #heardAt: number;
@@ -90,15 +104,25 @@ export class Connection implements Outlet, SocketListener {
   #isClosed = false;
   #onReady: (() => void)[] = [];
 
-  constructor(host: ConnectionHost, socket: Socket, arrival: Arrival) {
+  /** `address`: the account that its address was counted in. */
+  constructor(host: ConnectionHost, socket: Socket, arrival: Arrival, address: Account) {
+    const { clock, nodeLimits } = host.services;
     this.#host = host;
     this.#socket = socket;
     this.#arrival = arrival;
     this.endpoint = arrival.endpoint;
     this.session = host.sessionName();
+    this.#meter = new Meter({ limits: nodeLimits, clock, address, onLimited: (limit, isNew) => this.#limited(limit, isNew) });
+    this.#expiry = new Expiry({
+      clock,
+      onWarning: (expiresAt) => this.#operations !== undefined && this.sendMessage({ type: 'expiring', expiresAt }),
+      onEnd: () => this.refuse(new HoldfastError('TOKEN_EXPIRED')),
+    });
+    this.#openedAtMs = clock.now();
     this.#machine = new ServerSession({ limits: this.#limits, topicOf: (number) => this.#operations?.topicOf(number) });
     this.#heardAt = this.#sentAt = this.#clock.now();
-    this.#timer = this.#clock.setTimeout(() => this.#helloTimeout(), host.helloTimeoutMs);
+    this.#timer = this.#clock.setTimeout(() => this.#helloTimeout(), nodeLimits.helloTimeoutMs);
+    socket.limitArrival(nodeLimits.helloBytesMax);
     socket.listen(this);
   }
 
@@ -109,6 +133,28 @@ export class Connection implements Outlet, SocketListener {
 
   get client(): string {
     return this.#client;
+  }
+
+  /** The account of its subject, once that is known. */
+  get subjectAccount(): Account | undefined {
+    return this.#meter.subject;
+  }
+
+  get addressAccount(): Account {
+    return this.#meter.address;
+  }
+
+  /** Which it is, for the operator. */
+  get facts(): ConnectionFacts {
+    const { address, url } = this.#arrival;
+    const query = url.indexOf('?');
+    const path = query === -1 ? url : url.slice(0, query);
+    const who = this.#identity === undefined ? {} : { subject: this.#identity.subject, client: this.#client };
+    return { session: this.session, address, path, ...who };
+  }
+
+  get subscriptionCount(): number {
+    return this.#operations?.subscriptionCount ?? this.#plain?.followingCount ?? 0;
   }
 
   /** The number of its `hello`. */
@@ -130,29 +176,44 @@ export class Connection implements Outlet, SocketListener {
     if (this.#isClosed) return;
     if (this.#socket.bufferedBytes > this.#limits.queueBytesMax * QUEUES_MAX) return this.close(CLOSE_CODES.OVERLOADED.code, 'OVERLOADED');
     this.#sentAt = this.#clock.now();
+    const { counters } = this.#host.services;
+    counters.framesSent += 1;
+    counters.bytesSent += frame.length;
     this.#socket.send(frame);
   }
 
   sendMessage(message: Exclude<ServerMessage, EntryMessage>): void {
+    if (message.type === 'error' && isErrorCode(message.code)) this.#host.services.counters.countError(message.code);
     this.send(encodeServerMessage(message));
   }
 
   /** Explains, then closes. */
   end(error: HoldfastError, close: { readonly code: number }): void {
-    this.sendMessage(errorMessage(error));
+    if (this.#isClosed) return;
+    if (this.#plain === undefined) this.sendMessage(errorMessage(error));
+    else this.#plain.explain(error);
     this.close(close.code, error.code);
   }
 
+  /** Ends it for a refusal that concerns all of it, with the close code that goes with that. */
+  refuse(error: HoldfastError): void {
+    if (this.#isClosed) return;
+    const { code, message } = error;
+    this.#host.event({ type: 'refused', code, message, action: 'connect', ...this.facts });
+    this.end(error, closeFor(error));
+  }
+
   /** HF-8.3. A plain client is not bothered with it. */
-  goaway(reason: string): void {
-    if (this.#operations !== undefined) this.sendMessage({ type: 'goaway', reason, spreadMs: this.#host.spreadMs() });
+  goaway(reason: string, alternate?: string): void {
+    const optional = alternate === undefined ? {} : { alternate };
+    if (this.#operations !== undefined) this.sendMessage({ type: 'goaway', reason, spreadMs: this.#host.spreadMs(), ...optional });
   }
 
   /** `reason` is cut to what a close frame can hold. */
   close(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.#socket.close(code, closeReason(reason));
-    this.#release();
+    this.#release(code, reason);
   }
 
   /** HF-5.10: asks the rights of every subscription again. */
@@ -162,8 +223,8 @@ export class Connection implements Outlet, SocketListener {
   }
 
   /**
-   * Examines a token in the light of the upgrade request, and keeps the first identity that it gives. Rejects with
-   * `UNAUTHENTICATED`, or with what the hook threw.
+   * Examines a token in the light of the upgrade request. Rejects with `UNAUTHENTICATED`, `TOKEN_EXPIRED`, or with what the
+   * hook threw; nothing has changed then.
    */
   async authenticate(token: string | undefined): Promise<Identity> {
     const { address, headers, url, protocols } = this.#arrival;
@@ -171,13 +232,53 @@ export class Connection implements Outlet, SocketListener {
     const identity = (await this.endpoint.authenticate(credentials)) as Partial<Identity> | undefined;
     if (!isSubject(identity?.subject)) throw new TypeError('authenticate must give an identity with a subject of 1 to 256 characters');
     const known = identity as Identity;
-    this.#identity ??= known;
+    const { expiresAtMs } = known;
+    if (expiresAtMs !== undefined && expiresAtMs <= this.#clock.now()) throw new HoldfastError('TOKEN_EXPIRED');
     return known;
+  }
+
+  /**
+   * From now on the connection is this identity's. Throws `TOO_MANY_CONNECTIONS`. Nothing arrives unasked any more, so the
+   * bound on it is lifted.
+   */
+  settle(identity: Identity): void {
+    if (this.#meter.subject === undefined) {
+      const account = this.#host.enterSubject(identity.subject);
+      if (account === undefined) {
+        this.#meter.reached('subjectConnectionsMax');
+        const message = `"${identity.subject}" has as many connections as it may (limits.subjectConnectionsMax)`;
+        throw new HoldfastError('TOO_MANY_CONNECTIONS', message);
+      }
+      this.#meter.subject = account;
+      this.#socket.limitArrival(undefined);
+    }
+    this.renew(identity);
+  }
+
+  /** New credentials of the same subject. */
+  renew(identity: Identity): void {
+    this.#identity = identity;
+    this.#expiry.set(identity.expiresAtMs);
+  }
+
+  /** Takes what a frame costs, or says why it is refused. Closes a connection that goes on against refusals. */
+  charge(charge: Charge): HoldfastError | undefined {
+    const refusal = this.#meter.charge(charge);
+    if (refusal !== undefined && this.#meter.isFlood()) this.end(refusal, CLOSE_CODES.OVERLOADED);
+    return refusal;
+  }
+
+  /** A limit was reached. */
+  limited(limit: LimitName): void {
+    this.#meter.reached(limit);
   }
 
   onFrame(frame: string | Uint8Array): void {
     if (this.#isClosed) return;
     this.#heardAt = this.#clock.now();
+    const { counters } = this.#host.services;
+    counters.framesReceived += 1;
+    counters.bytesReceived += frame.length;
     try {
       this.#take(frame);
     } catch (error) {
@@ -193,8 +294,8 @@ export class Connection implements Outlet, SocketListener {
     this.#wakeReady();
   }
 
-  onClose(): void {
-    this.#release();
+  onClose(code: number, reason: string): void {
+    this.#release(code, reason);
   }
 
   get #clock(): Clock {
@@ -206,7 +307,10 @@ export class Connection implements Outlet, SocketListener {
   }
 
   #take(frame: string | Uint8Array): void {
-    if (this.#plain !== undefined) return this.#plain.receive(frame);
+    if (this.#plain !== undefined) {
+      const refusal = this.charge({ Requests: 1, Bytes: frame.length });
+      return refusal === undefined ? this.#plain.receive(frame) : this.#plain.explain(refusal);
+    }
     const mayBePlain = this.#machine.phase === 'greeting' && !this.#arrival.isProtocol && this.endpoint.plain !== undefined;
     if (mayBePlain && !isHelloFrame(frame)) return this.#becomePlain(frame);
     const received = this.#machine.receive(frame);
@@ -217,9 +321,11 @@ export class Connection implements Outlet, SocketListener {
       return;
     }
     const { message } = received;
-    if (message.type === 'hello') void this.#greet(message);
-    else if (this.#operations === undefined) this.#hold(message);
-    else this.#operations.carryOut(message);
+    if (message.type === 'hello') {
+      this.#meter.take({ Bytes: frame.length, Subscribes: message.subscribe?.length ?? 0 });
+      void this.#greet(message);
+    } else if (this.#operations === undefined) this.#hold(message, frame.length);
+    else this.#operations.carryOut(message, frame.length);
   }
 
   async #greet(hello: Hello): Promise<void> {
@@ -229,47 +335,53 @@ export class Connection implements Outlet, SocketListener {
       const identity = await this.authenticate(hello.token);
       if (!this.#isClosed) this.#welcome(hello, identity);
     } catch (error) {
-      this.#refuseIdentity(error);
+      this.refuse(this.#host.services.refusalOf(error));
     }
   }
 
   #welcome({ subscribe = [] }: Hello, identity: Identity): void {
+    this.#identity = identity;
     if (!this.#host.fence(this)) return this.close(CLOSE_CODES.FENCED.code, 'FENCED');
+    this.settle(identity);
     const { services, heartbeatMs, goingAway } = this.#host;
     const { session } = this;
-    const { subject } = identity;
+    const { subject, expiresAtMs } = identity;
     const limits = this.#limits;
-    this.sendMessage({ type: 'welcome', session, subject, heartbeatMs, spreadMs: this.#host.spreadMs(), time: this.#clock.now(), limits });
+    const expiry = expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs };
+    const [spreadMs, time] = [this.#host.spreadMs(), this.#clock.now()];
+    this.sendMessage({ type: 'welcome', session, subject, heartbeatMs, spreadMs, time, ...expiry, limits });
     this.#machine.welcomed();
+    this.#host.welcomed(this);
     this.#scheduleBeat();
     const operations = (this.#operations = new Operations(services, this, identity));
     if (goingAway !== undefined) this.goaway(goingAway);
     operations.begin(subscribe);
-    for (const message of this.#held.splice(0)) operations.carryOut(message);
+    for (const { message, bytes } of this.#held.splice(0)) operations.carryOut(message, bytes);
   }
 
-  #refuseIdentity(error: unknown): void {
-    const refusal = this.#host.services.refusalOf(error);
-    if (refusal.code === 'UNAUTHENTICATED') return this.end(refusal, CLOSE_CODES.UNAUTHENTICATED);
-    this.end(refusal, refusal.retryable ? CLOSE_CODES.OVERLOADED : CLOSE_CODES.REFUSED);
+  #limited(limit: LimitName, isNew: boolean): void {
+    this.#host.services.counters.countLimit(limit);
+    if (isNew) this.#host.event({ type: 'limited', limit, key: this.#identity?.subject ?? this.#arrival.address, ...this.facts });
   }
 
-  #hold(message: ClientMessage): void {
-    if (this.#held.length < HELD_FRAMES_MAX) return void this.#held.push(message);
+  #hold(message: ClientMessage, bytes: number): void {
+    if (this.#held.length < HELD_FRAMES_MAX) return void this.#held.push({ message, bytes });
     this.end(new HoldfastError('TOO_MANY_IN_FLIGHT', 'too many frames before "welcome"'), CLOSE_CODES.OVERLOADED);
   }
 
-  #becomePlain(frame: string | Uint8Array): void {
+  #becomePlain(frame?: string | Uint8Array): void {
     this.#stopTimer();
     this.#client = `plain-${this.session}`;
     this.#plain = new PlainSession(this.#host.services, this, this.endpoint.plain!);
-    this.#plain.receive(frame);
+    if (frame !== undefined) this.#meter.take({ Requests: 1, Bytes: frame.length });
+    this.#plain.begin(frame);
   }
 
   #helloTimeout(): void {
     this.#timer = undefined;
-    // A client that could be a plain one may keep silent for as long as it likes.
-    if (this.#machine.phase === 'greeting' && this.endpoint.plain !== undefined && !this.#arrival.isProtocol) return;
+    // HF-2.4: who says nothing may be a plain client that only listens; what its upgrade showed is examined now.
+    if (this.#machine.phase === 'greeting' && this.endpoint.plain !== undefined && !this.#arrival.isProtocol) return this.#becomePlain();
+    this.#meter.reached('helloTimeoutMs');
     if (this.#machine.phase === 'greeting') return this.end(new HoldfastError('HELLO_TIMEOUT'), CLOSE_CODES.HELLO_TIMEOUT);
     // The hello came, and the answer did not: whoever examines credentials is too slow, and must not be asked faster.
     this.end(new HoldfastError('OVERLOADED', 'the credentials could not be examined in time'), CLOSE_CODES.OVERLOADED);
@@ -307,15 +419,24 @@ export class Connection implements Outlet, SocketListener {
     for (const resolve of this.#onReady.splice(0)) resolve();
   }
 
-  #release(): void {
+  #release(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#machine.close();
     this.#stopTimer();
+    this.#expiry.clear();
     this.#operations?.close();
     this.#plain?.ended();
     this.#held = [];
     this.#wakeReady();
-    this.#host.closed(this);
+    this.#host.closed(this, { code, reason });
+    const durationMs = Math.max(0, this.#clock.now() - this.#openedAtMs);
+    this.#host.event({ type: 'closed', code, reason, durationMs, ...this.facts });
   }
+}
+
+/** The close code for a refusal of a whole connection. */
+function closeFor({ code, retryable }: HoldfastError): { readonly code: number } {
+  if (code === 'UNAUTHENTICATED' || code === 'TOKEN_EXPIRED' || code === 'REVOKED') return CLOSE_CODES.UNAUTHENTICATED;
+  return retryable ? CLOSE_CODES.OVERLOADED : CLOSE_CODES.REFUSED;
 }

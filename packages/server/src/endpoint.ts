@@ -4,6 +4,7 @@ import { HoldfastError, type Json } from '@holdfast/wire';
 import type { PlainHandler } from './plain.ts';
 import { anonymous, grantOf, type Authenticate, type Authorize, type Grant, type Identity, type Question } from './rights.ts';
 import { isThenable } from './thenable.ts';
+import { isSystemTopic } from './system-topic.ts';
 import { parseTopicPattern } from './topic-pattern.ts';
 
 /** Who calls a method, from where. */
@@ -44,7 +45,7 @@ export class Endpoint {
   }
 
   hasTopic(topic: string): boolean {
-    return this.#hasTopic(topic);
+    return !isSystemTopic(topic) && this.#hasTopic(topic);
   }
 
   /** A grant, at once if the hook answers at once. Throws or rejects with `FORBIDDEN`, or with what the hook threw. */

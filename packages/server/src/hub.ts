@@ -3,18 +3,28 @@
  * are the clock and chance, so that a simulator drives this very code.
  */
 
-import { CLOSE_CODES, HoldfastError, isTopicName, limitsWith, type Data, type Limits } from '@holdfast/wire';
+import { CLOSE_CODES, HoldfastError, isTopicName, type Data } from '@holdfast/wire';
+import { Actor, type PublishOptions } from './actor.ts';
+import type { Account } from './accounts.ts';
+import { Admission } from './admission.ts';
+import { addressGroup } from './client-address.ts';
 import { randomName, systemClock, systemRandom, type Clock, type Random, type Timer } from './clock.ts';
 import { Connection, type Arrival, type ConnectionHost } from './connection.ts';
 import { guardedKind } from './guarded-kind.ts';
+import { Counters, type HubStats } from './counters.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { HubEvent } from './events.ts';
 import { Intake, type BeforePublish } from './intake.ts';
 import { log, type Kind } from './kind.ts';
-import { isSubject } from './rights.ts';
+import { systemMemory, systemMemoryBytesMax } from './memory.ts';
+import { limitSetWith, type LimitChanges, type LimitName, type LimitSet } from './node-limits.ts';
+import { isSubject, type Identity } from './rights.ts';
 import { Sequencer } from './sequencer.ts';
 import type { OpenTopic, Services } from './services.ts';
 import type { Socket } from './socket.ts';
-import { Speaker } from './speaker.ts';
+import { Speaker, type Published } from './speaker.ts';
 import type { TopicStore } from './store.ts';
+import { SYSTEM_PREFIX } from './system-topic.ts';
 import { Topic } from './topic.ts';
 import { parseTopicPattern, type TopicPattern } from './topic-pattern.ts';
 import { Turnstile } from './turnstile.ts';
@@ -40,17 +50,22 @@ export interface HubOptions {
   readonly store: TopicStore;
   /** Default: one rule, `*`, a log that keeps everything. */
   readonly topics?: readonly TopicRule[];
-  readonly limits?: Partial<Limits>;
+  /** Any of the two tables of limits: those announced in `welcome`, and those of the node. `Infinity` lifts one of the node. */
+  readonly limits?: LimitChanges;
   /** HF-8.1, ms. Default 25,000: below the 30 s after which the strictest proxies drop a silent connection. */
   readonly heartbeatMs?: number;
-  /** HF-3.1, ms. Default 10,000. */
-  readonly helloTimeoutMs?: number;
   /** HF-7.6, ms. Default 10,000. */
   readonly presenceGraceMs?: number;
   /** How often retention and forgetting take their next step, ms. Default 1,000; 0: only when `maintain` is called. */
   readonly maintainIntervalMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Memory in use, bytes: what `limits.memoryBytesMax` bounds. Default: the process's heap and buffers. */
+  readonly memory?: () => number;
+  /** Under which key an address is counted. Default: the address, of IPv6 its /64. */
+  readonly addressGroup?: (address: string) => string;
+  /** Is told what happens, for logs. Never a token, never a payload. */
+  readonly onEvent?: (event: HubEvent) => void;
   /** Gets what a hook, a method or a handler threw and no client may read. Default: `console.error`. */
   readonly onError?: (error: unknown) => void;
 }
@@ -59,10 +74,21 @@ export interface CloseOptions {
   /** What `goaway` says. */
   readonly reason?: string;
   readonly drainMs?: number;
+  /** Where clients should go instead (HF-8.3). */
+  readonly alternate?: string;
 }
 
-/** Pages of replay read at a time on a node (HF-5.12), and their bounds. */
-const PAGES_MAX = 16;
+/** Whose connections: all that fit everything that is given. */
+export interface ConnectionFilter {
+  readonly subject?: string | undefined;
+  readonly client?: string | undefined;
+  readonly session?: string | undefined;
+  readonly credentialId?: string | undefined;
+  /** Credentials issued before, ms since 1970; those without a time fit. */
+  readonly issuedBeforeMs?: number | undefined;
+}
+
+/** The bounds of a page of replay (HF-5.12). */
 const PAGE = { countMax: 256, bytesMax: 262_144 };
 /** After this time without use a topic's state is dropped from memory, ms. */
 const IDLE_MS = 600_000;
@@ -74,6 +100,11 @@ const SPREAD_MIN_MS = 100;
 const SPREAD_MAX_MS = 30_000;
 /** How long `close` waits for hooks and commits before it lets go of what is unanswered, ms. */
 const CLOSE_TIMEOUT_MS = 10_000;
+/** How many connections are told at a time that the server goes away, and how much of the drain that may take. */
+const GOAWAY_SLICE_COUNT = 500;
+const GOAWAY_SHARE = 0.5;
+/** `retryAfterMs` of what a closing node refuses. */
+const CLOSING_RETRY_MS = 1_000;
 
 interface CompiledRule extends TopicRule {
   readonly matcher: TopicPattern;
@@ -82,18 +113,22 @@ interface CompiledRule extends TopicRule {
 export class Hub implements ConnectionHost {
   readonly services: Services;
   readonly heartbeatMs: number;
-  readonly helloTimeoutMs: number;
+  /** What it has counted since it began. */
+  readonly counters: Counters = new Counters();
   readonly #store: TopicStore;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #rules: readonly CompiledRule[];
   readonly #onError: (error: unknown) => void;
+  readonly #onEvent: (event: HubEvent) => void;
+  readonly #admission: Admission;
   readonly #presenceGraceMs: number;
   readonly #maintainIntervalMs: number;
   readonly #connections = new Set<Connection>();
   readonly #sessions = new Map<string, Connection>();
   readonly #topics = new Map<string, Topic>();
   readonly #speaker: Speaker;
+  #welcomedCount = 0;
   #nextNumber = 1;
   #nextHello = 1;
   #sweptTopic: string | undefined;
@@ -105,25 +140,29 @@ export class Hub implements ConnectionHost {
 
   constructor(options: HubOptions) {
     const { store, topics = [{ pattern: '*' }], clock = systemClock, random = systemRandom } = options;
-    const { heartbeatMs = 25_000, helloTimeoutMs = 10_000, presenceGraceMs = 10_000, maintainIntervalMs = 1_000 } = options;
+    const { heartbeatMs = 25_000, presenceGraceMs = 10_000, maintainIntervalMs = 1_000 } = options;
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
-    this.#rules = topics.map((rule) => ({ ...rule, matcher: parseTopicPattern(rule.pattern) }));
+    this.#rules = [{ pattern: `${SYSTEM_PREFIX}*` }, ...topics].map((rule) => ({ ...rule, matcher: parseTopicPattern(rule.pattern) }));
     // oxlint-disable-next-line no-console -- the default of a port whose purpose is to be replaced
     this.#onError = options.onError ?? ((error) => console.error(error));
+    this.#onEvent = options.onEvent ?? ((): void => {});
     this.heartbeatMs = heartbeatMs;
-    this.helloTimeoutMs = helloTimeoutMs;
     this.#presenceGraceMs = presenceGraceMs;
     this.#maintainIntervalMs = maintainIntervalMs;
     this.#expiredAt = clock.now();
-    const limits = limitsWith({ inFlightMax: store.outcomesMax, ...options.limits });
-    if (limits.inFlightMax > store.outcomesMax) {
-      const message = `limits.inFlightMax is ${limits.inFlightMax}, and the store keeps ${store.outcomesMax} outcomes of a producer`;
-      throw new HoldfastError('USAGE', message, { hint: 'Open the store with a larger outcomesMax.' });
-    }
+    const limits = limitsOf(options);
+    this.#admission = new Admission({
+      limits: limits.node,
+      clock,
+      memory: options.memory ?? systemMemory,
+      groupOf: options.addressGroup ?? addressGroup,
+      connections: () => ({ all: this.#connections.size, pending: this.#connections.size - this.#welcomedCount }),
+      onLimited: (limit, key, isNew) => this.#limited(limit, key, isNew),
+    });
     this.services = this.#makeServices(limits);
-    this.#speaker = new Speaker(this.services.intake, `server-${randomName(random, 12)}`, limits);
+    this.#speaker = new Speaker(this.services.intake, `server-${randomName(random, 12)}`, limits.announced);
     this.#scheduleMaintenance();
   }
 
@@ -132,11 +171,54 @@ export class Hub implements ConnectionHost {
     return this.#connections.size;
   }
 
+  /** How it stands at this moment. */
+  stats(): HubStats {
+    const { intake, reads } = this.services;
+    const connections = [...this.#connections];
+    return {
+      connections: connections.length,
+      pendingConnections: connections.length - this.#welcomedCount,
+      slowConnections: connections.filter(({ isReady }) => !isReady).length,
+      subscriptions: connections.reduce((sum, { subscriptionCount }) => sum + subscriptionCount, 0),
+      topics: this.#topics.size,
+      members: [...this.#topics.values()].reduce((sum, { presence }) => sum + presence.count, 0),
+      unansweredPublishes: intake.unanswered.count,
+      unansweredBytes: intake.unanswered.bytes,
+      waitingReads: reads.waitingCount,
+      accounts: this.#admission.subjects.count + this.#admission.addresses.count,
+      memoryBytes: this.#admission.memoryBytes,
+    };
+  }
+
+  /**
+   * Asks whether a connection from `address` may come in, before its upgrade is answered, and counts it. A refusal has a
+   * `retryAfterMs` (HF-2.6).
+   */
+  admit(address: string): HoldfastError | undefined {
+    if (this.#closing !== undefined) return new HoldfastError('GOING_AWAY', undefined, { retryAfterMs: CLOSING_RETRY_MS });
+    return this.#admission.admit(address);
+  }
+
   /** Takes over an accepted socket. */
   accept(socket: Socket, arrival: Arrival): void {
-    const connection = new Connection(this, socket, arrival);
-    if (this.#closing !== undefined) return connection.end(new HoldfastError('GOING_AWAY'), CLOSE_CODES.GOING_AWAY);
+    const { account, isFull } = this.#admission.enterAddress(arrival.address);
+    const connection = new Connection(this, socket, arrival, account);
+    this.counters.connectionsOpened += 1;
     this.#connections.add(connection);
+    if (this.#closing !== undefined) return connection.end(new HoldfastError('GOING_AWAY'), CLOSE_CODES.GOING_AWAY);
+    if (arrival.refusal !== undefined) return connection.refuse(arrival.refusal);
+    if (!isFull) return;
+    connection.limited('addressConnectionsMax');
+    const message = 'this address has as many connections as it may (limits.addressConnectionsMax)';
+    connection.refuse(new HoldfastError('TOO_MANY_CONNECTIONS', message));
+  }
+
+  /**
+   * Somebody who acts without a connection. With an endpoint: with its topics and the identity's rights there; without: may
+   * do everything. Publishes of one subject to one topic keep the order of the calls.
+   */
+  actor(identity: Identity, endpoint?: Endpoint): Actor {
+    return new Actor(this.services, this.#speaker, identity, endpoint);
   }
 
   /**
@@ -147,12 +229,10 @@ export class Hub implements ConnectionHost {
   publish(
     topic: string,
     data: Data,
-    { from = 'server' }: { readonly from?: string } = {},
-  ): Promise<{ readonly offset: number; readonly epoch: string }> {
-    if (!isTopicName(topic)) throw new HoldfastError('USAGE', `"${topic}" is not a topic name (HF-1.1)`);
+    { from = 'server', ...options }: PublishOptions & { readonly from?: string } = {},
+  ): Promise<Published> {
     if (!isSubject(from)) throw new HoldfastError('USAGE', '"from" must have 1 to 256 characters');
-    if (!this.services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no rule of this hub matches "${topic}"`);
-    return this.#speaker.publish(topic, { subject: from }, data, () => undefined);
+    return this.actor({ subject: from }).publish(topic, data, options);
   }
 
   /** Deletes a topic's log; subscribers get a `gap` with reason `epoch`. */
@@ -167,10 +247,28 @@ export class Hub implements ConnectionHost {
     await Promise.all(concerned.map((connection) => connection.recheck()));
   }
 
+  /**
+   * Takes credentials back: every connection that fits the filter is told why, and closed at once. To keep them out is the
+   * affair of `authenticate`. Returns how many there were.
+   */
+  disconnect(filter: ConnectionFilter, reason: HoldfastError = new HoldfastError('REVOKED')): number {
+    const concerned = [...this.#connections].filter((connection) => fits(connection, filter));
+    for (const connection of concerned) connection.refuse(reason);
+    const { subject, credentialId } = filter;
+    this.event({
+      type: 'disconnected',
+      connections: concerned.length,
+      ...(subject === undefined ? {} : { subject }),
+      ...(credentialId === undefined ? {} : { credentialId }),
+    });
+    return concerned.length;
+  }
+
   /** One step of retention, of expiry, and of forgetting what nobody uses. Runs by itself every `maintainIntervalMs`. */
   async maintain(): Promise<void> {
     const now = this.#clock.now();
     this.#forgetIdle(now - IDLE_MS);
+    this.#admission.sweep();
     const page = await this.#store.topics(this.#sweptTopic, SWEEP_COUNT);
     this.#sweptTopic = page.length < SWEEP_COUNT ? undefined : page.at(-1)!.topic;
     for (const { topic, first, last } of page) {
@@ -192,12 +290,12 @@ export class Hub implements ConnectionHost {
   }
 
   /**
-   * Ends everything: `goaway` to all, and for up to `drainMs` (default 0) what still comes is carried out (HF-8.3); then
+   * Ends everything: `goaway` to all, in slices so that they do not leave at once, and for up to `drainMs` (default 0) what still comes is carried out (HF-8.3); then
    * what was published is committed and acknowledged, which is waited for up to 10 s, and connections are closed with
    * 4200. The store is the caller's to close. Every call resolves when all of this is done.
    */
-  close({ reason = 'the server is shutting down', drainMs = 0 }: CloseOptions = {}): Promise<void> {
-    return (this.#closing ??= this.#close(reason, drainMs));
+  close({ reason = 'the server is shutting down', drainMs = 0, alternate }: CloseOptions = {}): Promise<void> {
+    return (this.#closing ??= this.#close(reason, drainMs, alternate));
   }
 
   get goingAway(): string | undefined {
@@ -226,23 +324,62 @@ export class Hub implements ConnectionHost {
     return true;
   }
 
-  closed(connection: Connection): void {
+  enterSubject(subject: string): Account | undefined {
+    const account = this.#admission.enterSubject(subject);
+    if (account !== undefined) this.#welcomedCount += 1;
+    return account;
+  }
+
+  welcomed(connection: Connection): void {
+    this.event({ type: 'welcomed', ...connection.facts });
+  }
+
+  event(event: HubEvent): void {
+    try {
+      this.#onEvent(event);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  closed(connection: Connection, { code }: { readonly code: number }): void {
     this.#connections.delete(connection);
+    this.counters.countClosed(code);
+    const { subjectAccount, addressAccount } = connection;
+    this.#admission.addresses.leave(addressAccount);
+    if (subjectAccount !== undefined) {
+      this.#welcomedCount -= 1;
+      this.#admission.subjects.leave(subjectAccount);
+    }
     const key = sessionKey(connection);
     if (this.#sessions.get(key) === connection) this.#sessions.delete(key);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  async #close(reason: string, drainMs: number): Promise<void> {
+  async #close(reason: string, drainMs: number, alternate: string | undefined): Promise<void> {
     this.#goingAway = reason;
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-    for (const connection of this.#connections) connection.goaway(reason);
-    if (drainMs > 0 && this.#connections.size > 0) await this.#within(drainMs, new Promise<void>((resolve) => (this.#onEmpty = resolve)));
+    this.event({ type: 'draining', reason, connections: this.#connections.size });
+    const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    const told = this.#sayGoaway([...this.#connections], reason, drainMs * GOAWAY_SHARE, alternate);
+    if (drainMs > 0 && this.#connections.size > 0) await this.#within(drainMs, empty);
+    await told;
     const { intake, sequencer } = this.services;
     const settled = intake.close().then(() => sequencer.close());
     await this.#within(CLOSE_TIMEOUT_MS, settled);
     for (const connection of this.#connections) connection.close(CLOSE_CODES.GOING_AWAY.code, 'GOING_AWAY');
     for (const topic of this.#topics.values()) topic.presence.close();
+  }
+
+  /** Slice by slice over `durationMs`; each client then leaves at a random time of the spread that it is told. */
+  async #sayGoaway(connections: readonly Connection[], reason: string, durationMs: number, alternate: string | undefined): Promise<void> {
+    const sliceCount = Math.ceil(connections.length / GOAWAY_SLICE_COUNT);
+    const pauseMs = sliceCount <= 1 ? 0 : durationMs / (sliceCount - 1);
+    for (let slice = 0; slice < sliceCount; slice++) {
+      const begin = slice * GOAWAY_SLICE_COUNT;
+      for (const connection of connections.slice(begin, begin + GOAWAY_SLICE_COUNT)) connection.goaway(reason, alternate);
+      if (pauseMs > 0 && slice < sliceCount - 1) await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, pauseMs));
+    }
   }
 
   /** Resolves when `event` does, or when the time is over. */
@@ -258,7 +395,7 @@ export class Hub implements ConnectionHost {
     this.services.sequencer.forgetIdle(since, (topic) => this.#topics.has(topic));
   }
 
-  #makeServices(limits: Limits): Services {
+  #makeServices({ announced: limits, node }: LimitSet): Services {
     const refusalOf = (error: unknown): HoldfastError => this.#refusalOf(error);
     const sequencer = new Sequencer({
       store: this.#store,
@@ -267,7 +404,10 @@ export class Hub implements ConnectionHost {
       producerSilenceMs: limits.producerSilenceMs,
       kindOf: (topic) => guardedKind(this.#ruleOf(topic)?.kind ?? log(), refusalOf),
       listener: {
-        onCommit: (topicLog, commit) => this.#topics.get(topicLog.topic)?.deliver(commit),
+        onCommit: (topicLog, commit) => {
+          this.counters.entriesPublished += commit.entries.length;
+          this.#topics.get(topicLog.topic)?.deliver(commit);
+        },
         onReload: (topicLog) => this.#topics.get(topicLog.topic)?.reloaded(),
       },
     });
@@ -275,15 +415,49 @@ export class Hub implements ConnectionHost {
       clock: this.#clock,
       store: this.#store,
       limits,
+      nodeLimits: node,
+      counters: this.counters,
       sequencer,
-      intake: new Intake({ sequencer, limits, clock: this.#clock, refusalOf }),
-      reads: new Turnstile(PAGES_MAX),
+      intake: new Intake({
+        sequencer,
+        limits,
+        clock: this.#clock,
+        refusalOf,
+        countMax: node.unansweredPublishesMax,
+        bytesMax: node.unansweredBytesMax,
+        hookTimeoutMs: node.hookTimeoutMs,
+        onLimited: (limit, key) => this.#limited(limit, key, false),
+      }),
+      reads: new Turnstile(node.replayPagesMax),
       page: PAGE,
       hasTopic: (topic) => this.#ruleOf(topic) !== undefined,
       beforePublishOf: (topic) => this.#ruleOf(topic)?.beforePublish,
       openTopic: (topic) => this.#openTopic(topic),
+      lackOfMemory: () => this.#admission.lackOfMemory(),
+      inTime: (what, promise) => this.#inTime(what, promise, node.hookTimeoutMs),
       refusalOf,
     };
+  }
+
+  /** What a hook gives; a hook that does not answer is a fault of this program. */
+  async #inTime<Result>(what: string, promise: PromiseLike<Result>, timeoutMs: number): Promise<Result> {
+    let timer: Timer;
+    const tooSlow = new Promise<never>((_resolve, reject) => {
+      timer = this.#clock.setTimeout(() => {
+        this.#limited('hookTimeoutMs', what, true);
+        reject(new Error(`${what} did not answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+    });
+    try {
+      return await Promise.race([promise, tooSlow]);
+    } finally {
+      this.#clock.clearTimeout(timer!);
+    }
+  }
+
+  #limited(limit: LimitName, key: string, isNew: boolean): void {
+    this.counters.countLimit(limit);
+    if (isNew) this.event({ type: 'limited', limit, key });
   }
 
   #ruleOf(topic: string): CompiledRule | undefined {
@@ -332,4 +506,22 @@ export function createHub(options: HubOptions): Hub {
 
 function sessionKey({ client, identity }: Connection): string {
   return `${client} ${identity?.subject ?? ''}`;
+}
+
+/** Throws `USAGE` for what cannot be. */
+function limitsOf({ store, limits = {} }: HubOptions): LimitSet {
+  const set = limitSetWith({ inFlightMax: store.outcomesMax, memoryBytesMax: systemMemoryBytesMax(), ...limits });
+  const { inFlightMax } = set.announced;
+  if (inFlightMax <= store.outcomesMax) return set;
+  const message = `limits.inFlightMax is ${inFlightMax}, and the store keeps ${store.outcomesMax} outcomes of a producer`;
+  throw new HoldfastError('USAGE', message, { hint: 'Open the store with a larger outcomesMax.' });
+}
+
+function fits({ identity, client, session }: Connection, filter: ConnectionFilter): boolean {
+  const { subject, credentialId, issuedBeforeMs } = filter;
+  if (subject !== undefined && identity?.subject !== subject) return false;
+  if (credentialId !== undefined && identity?.credentialId !== credentialId) return false;
+  if (filter.client !== undefined && client !== filter.client) return false;
+  if (filter.session !== undefined && session !== filter.session) return false;
+  return issuedBeforeMs === undefined || (identity?.issuedAtMs ?? 0) < issuedBeforeMs;
 }

@@ -1,5 +1,14 @@
-export { createHub, Hub, type CloseOptions, type HubOptions, type RetentionRule, type TopicRule } from './hub.ts';
-export { attach, listen, SUBPROTOCOL, type AttachOptions, type Attachment, type HoldfastServer, type ListenOptions } from './websocket.ts';
+export { createHub, Hub, type CloseOptions, type ConnectionFilter, type HubOptions, type RetentionRule, type TopicRule } from './hub.ts';
+export { Actor, type FollowOptions, type PublishOptions } from './actor.ts';
+export type { Published } from './speaker.ts';
+export { LIMIT_NAMES, NODE_LIMITS, type LimitChanges, type LimitName, type NodeLimitRow, type NodeLimits } from './node-limits.ts';
+export { Counters, type HubStats } from './counters.ts';
+export type { ConnectionFacts, HubEvent } from './events.ts';
+export { isSystemTopic, SYSTEM_PREFIX } from './system-topic.ts';
+export { listen, type HoldfastServer, type ListenOptions } from './listen.ts';
+export { attach, SUBPROTOCOL, type AttachOptions, type Attachment } from './websocket.ts';
+export type { TlsOptions, TlsStatus } from './tls.ts';
+export { addressGroup, clientAddress, parseTrustedProxies, type AddressedRequest, type TrustedProxies } from './client-address.ts';
 export { Endpoint, type CallContext, type EndpointOptions, type Method } from './endpoint.ts';
 export {
   anonymous,

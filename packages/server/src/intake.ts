@@ -10,6 +10,7 @@
 import { assertJson, HoldfastError, type Data, type Limits, type Publish } from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import { digestOf } from './digest.ts';
+import type { LimitName } from './node-limits.ts';
 import type { Identity } from './rights.ts';
 import type { Sequencer } from './sequencer.ts';
 import type { Payload } from './store.ts';
@@ -39,6 +40,8 @@ export interface IntakeRequest {
   readonly source: PublishSource;
   /** Whether W bounds what may be unanswered (HF-6.3): for everybody who sends again what was not answered. */
   readonly isBounded: boolean;
+  /** Why it was refused before it came here, retryable: it still takes its place in the lane. */
+  readonly refusal?: HoldfastError | undefined;
 }
 
 export interface IntakeOptions {
@@ -47,9 +50,13 @@ export interface IntakeOptions {
   readonly clock: Clock;
   /** Anything thrown, as a refusal; what is none is reported. */
   readonly refusalOf: (error: unknown) => HoldfastError;
-  /** Bounds of what may be unanswered on the node before publishes are refused with `OVERLOADED`. Default: 100,000 publishes, 256 MiB of payloads. */
-  readonly countMax?: number;
-  readonly bytesMax?: number;
+  /** Bounds of what may be unanswered on the node before publishes are refused with `OVERLOADED`. */
+  readonly countMax: number;
+  readonly bytesMax: number;
+  /** How long the hooks may take for one publish, ms: one that never answers would stop its producer for ever. */
+  readonly hookTimeoutMs: number;
+  /** A bound was reached. */
+  readonly onLimited: (limit: LimitName, key: string) => void;
 }
 
 /**
@@ -57,8 +64,6 @@ export interface IntakeOptions {
  * (every character escaped), four numbers of 16, names and punctuation 110: 1,974.
  */
 export const ENVELOPE_BYTES = 2_048;
-/** How long the hooks may take for one publish, ms: one that never answers would stop its producer for ever. */
-const HOOK_TIMEOUT_MS = 30_000;
 /** With `OVERLOADED`: some dozens of commits later. */
 const RETRY_AFTER_MS = 250;
 
@@ -84,7 +89,7 @@ interface Lane {
 type Judged = readonly Data[] | undefined | HoldfastError;
 
 export class Intake {
-  readonly #options: Required<IntakeOptions>;
+  readonly #options: IntakeOptions;
   readonly #lanes = new Map<string, Lane>();
   #count = 0;
   #bytes = 0;
@@ -92,12 +97,17 @@ export class Intake {
   #whenIdle: (() => void)[] = [];
 
   constructor(options: IntakeOptions) {
-    this.#options = { countMax: 100_000, bytesMax: 268_435_456, ...options };
+    this.#options = options;
   }
 
   /** How many lanes are open: none while nothing is unanswered. */
   get laneCount(): number {
     return this.#lanes.size;
+  }
+
+  /** Publishes under way, and what the node holds of them, bytes. */
+  get unanswered(): { readonly count: number; readonly bytes: number } {
+    return { count: this.#count, bytes: this.#bytes };
   }
 
   /** Takes a publish; the answer comes after its commit. Those of one subject, producer and topic are decided in the order of the calls. */
@@ -130,14 +140,18 @@ export class Intake {
     return { request, payloads: [], digest, bytes: 0, refusal };
   }
 
-  #refusalAtTheDoor(lane: Lane, { isBounded }: IntakeRequest, bytes: number): HoldfastError | undefined {
-    const { limits, countMax, bytesMax } = this.#options;
+  #refusalAtTheDoor(lane: Lane, { isBounded, refusal, identity }: IntakeRequest, bytes: number): HoldfastError | undefined {
+    const { limits, countMax, bytesMax, onLimited } = this.#options;
     if (this.#isClosed) return new HoldfastError('GOING_AWAY');
-    if (isBounded && lane.unanswered >= limits.inFlightMax)
+    if (refusal !== undefined) return refusal;
+    if (isBounded && lane.unanswered >= limits.inFlightMax) {
+      onLimited('inFlightMax', identity.subject);
       return new HoldfastError('TOO_MANY_IN_FLIGHT', 'more publishes are unanswered than limits.inFlightMax');
-    if (this.#count >= countMax || this.#bytes + bytes > bytesMax)
-      return new HoldfastError('OVERLOADED', undefined, { retryAfterMs: RETRY_AFTER_MS });
-    return undefined;
+    }
+    if (this.#count < countMax && this.#bytes + bytes <= bytesMax) return undefined;
+    const limit = this.#count >= countMax ? 'unansweredPublishesMax' : 'unansweredBytesMax';
+    onLimited(limit, identity.subject);
+    return new HoldfastError('OVERLOADED', `too many publishes are under way (limits.${limit})`, { retryAfterMs: RETRY_AFTER_MS });
   }
 
   #run(lane: Lane): void {
@@ -158,7 +172,7 @@ export class Intake {
   }
 
   #await(lane: Lane, arrived: Arrived, judged: PromiseLike<readonly Data[] | undefined>): void {
-    const { clock, refusalOf } = this.#options;
+    const { clock, refusalOf, hookTimeoutMs, onLimited } = this.#options;
     lane.isBusy = true;
     let isOver = false;
     const proceed = (outcome: Judged): void => {
@@ -170,15 +184,20 @@ export class Intake {
       this.#run(lane);
     };
     const { topic } = arrived.request.message;
-    const tooSlow = (): void =>
-      proceed(refusalOf(new Error(`a hook did not answer within ${HOOK_TIMEOUT_MS} ms to a publish to "${topic}"`)));
-    const timer = clock.setTimeout(tooSlow, HOOK_TIMEOUT_MS);
+    const tooSlow = (): void => {
+      onLimited('hookTimeoutMs', topic);
+      proceed(refusalOf(new Error(`a hook did not answer within ${hookTimeoutMs} ms to a publish to "${topic}"`)));
+    };
+    const timer = clock.setTimeout(tooSlow, hookTimeoutMs);
     judged.then(proceed, (error: unknown) => proceed(refusalOf(error)));
   }
 
   #submit(lane: Lane, arrived: Arrived, judged: Judged): void {
     const { request, digest } = arrived;
     const { identity } = request;
+    // HF-6.4: a topic that no rule knows is not founded, not even for its refusals.
+    if (judged instanceof HoldfastError && judged.code === 'UNKNOWN_TOPIC')
+      return this.#answer(lane, arrived, { kind: 'refused', error: judged });
     const { topic, producer, seq, epoch, ifHead } = request.message;
     const payloads = this.#payloadsOf(arrived, judged);
     const verdict = payloads instanceof HoldfastError ? payloads : undefined;

@@ -28,6 +28,7 @@ import { ENVELOPE_BYTES, type BeforePublish, type IntakeRequest, type PublishSou
 import { Lanes } from './lanes.ts';
 import { OwnPublishes } from './own-publishes.ts';
 import { readForViewer } from './reading.ts';
+import type { LimitName } from './node-limits.ts';
 import type { Action, Grant, Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import { Subscriptions, type Subscriber } from './subscriptions.ts';
@@ -73,6 +74,14 @@ export class Operations implements PublishSource, Subscriber {
     this.#connection.sendMessage(message);
   }
 
+  get subscriptionCount(): number {
+    return this.#subscriptions.count;
+  }
+
+  limited(limit: LimitName): void {
+    this.#connection.limited(limit);
+  }
+
   topicOf(number: number): string | undefined {
     return this.#subscriptions.topicOf(number);
   }
@@ -82,11 +91,33 @@ export class Operations implements PublishSource, Subscriber {
     for (const request of requests) this.#answer(request.id, () => this.#subscriptions.subscribe(request));
   }
 
-  /** Carries out one message. */
-  carryOut(message: ClientMessage): void {
+  /** Carries out one message that came in a frame of so many bytes, or refuses it because there were too many. */
+  carryOut(message: ClientMessage, bytes: number): void {
+    if (message.type === 'publish') return this.#publish(message, bytes);
+    const refusal = this.#charge(message, bytes);
+    if (refusal === undefined) this.#serve(message);
+    else this.sendMessage(errorMessage(refusal, { id: 'id' in message ? message.id : undefined }));
+  }
+
+  #charge({ type }: ClientMessage, bytes: number): HoldfastError | undefined {
+    switch (type) {
+      case 'ping':
+      case 'pong':
+      case 'credit':
+      case 'unsubscribe':
+        // A lost credit would stall its reader: carried out, and counted.
+        return void this.#connection.charge({ Bytes: bytes });
+      case 'subscribe':
+        return this.#connection.charge({ Bytes: bytes, Subscribes: 1 }) ?? this.#services.lackOfMemory();
+      case 'read':
+        return this.#connection.charge({ Bytes: bytes, Requests: 1 }) ?? this.#services.lackOfMemory();
+      default:
+        return this.#connection.charge({ Bytes: bytes, Requests: 1 });
+    }
+  }
+
+  #serve(message: Exclude<ClientMessage, Publish>): void {
     switch (message.type) {
-      case 'publish':
-        return this.#publish(message);
       case 'credit':
         return this.#subscriptions.credit(message.topic, message.upTo);
       case 'ping':
@@ -131,6 +162,7 @@ export class Operations implements PublishSource, Subscriber {
   /** Synchronous where the hooks are, so that a publish that nobody delays gets its place in the turn of its arrival. */
   judge({ topic, items }: Publish, identity: Identity): ReturnType<BeforePublish> {
     const hook = this.#services.beforePublishOf(topic);
+    // The whole of it has one deadline, the lane's.
     const grant = this.#question('publish', topic, identity);
     if (!isThenable(grant)) return hook?.({ topic, identity, items });
     return grant.then(() => hook?.({ topic, identity, items }));
@@ -141,6 +173,7 @@ export class Operations implements PublishSource, Subscriber {
     if (decision.kind === 'refused') this.sendMessage(errorMessage(decision.error, { id, topic, producer, seq }));
     else {
       const { offset, count, epoch, duplicate } = decision;
+      if (duplicate) this.#services.counters.publishesRepeated += 1;
       const optional = { ...(count === 1 ? {} : { count }), ...(duplicate ? { duplicate } : {}), ...(id === undefined ? {} : { id }) };
       this.sendMessage({ type: 'ack', topic, producer, seq, offset, epoch, ...optional });
     }
@@ -149,7 +182,8 @@ export class Operations implements PublishSource, Subscriber {
 
   /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
   async ask(action: Action, topic: string, key?: string): Promise<Grant> {
-    return this.#question(action, topic, this.#identity, key);
+    const grant = this.#question(action, topic, this.#identity, key);
+    return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
   }
 
   #question(action: Action, topic: string, identity: Identity, key?: string): Grant | Promise<Grant> {
@@ -162,6 +196,7 @@ export class Operations implements PublishSource, Subscriber {
   /** Carries out a request and answers a failure; at most `requestsMax` at a time. */
   #request(id: RequestId | undefined, task: () => Promise<void>): void {
     if (this.#unanswered >= this.#services.limits.requestsMax) {
+      this.#connection.limited('requestsMax');
       const error = new HoldfastError('TOO_MANY_IN_FLIGHT', 'more requests are unanswered than limits.requestsMax');
       return this.sendMessage(errorMessage(error, { id }));
     }
@@ -183,12 +218,13 @@ export class Operations implements PublishSource, Subscriber {
     this.#reply(id, null);
   }
 
-  #publish(message: Publish): void {
+  #publish(message: Publish, bytes: number): void {
     if (this.#publishes.count >= this.#publishesMax) {
       const error = new HoldfastError('OVERLOADED', `more than ${this.#publishesMax} publishes of this connection are unanswered`);
       return this.#connection.end(error, CLOSE_CODES.OVERLOADED);
     }
-    const request: IntakeRequest = { message, identity: this.#identity, source: this, isBounded: true };
+    const refusal = this.#connection.charge({ Bytes: bytes, Publishes: message.items.length }) ?? this.#services.lackOfMemory();
+    const request: IntakeRequest = { message, identity: this.#identity, source: this, isBounded: true, refusal };
     this.#publishes.begin(message.topic, request);
     this.#services.intake.publish(request);
   }
@@ -259,11 +295,13 @@ export class Operations implements PublishSource, Subscriber {
       }
     } catch (error) {
       const refusal = this.#services.refusalOf(error);
-      if (refusal.code !== 'UNAUTHENTICATED') throw refusal;
+      if (refusal.retryable) throw refusal;
       this.sendMessage(errorMessage(refusal, { id }));
       return this.#connection.close(CLOSE_CODES.UNAUTHENTICATED.code, refusal.code);
     }
     this.#identity = identity;
-    this.#reply(id, { subject: identity.subject });
+    this.#connection.renew(identity);
+    const { subject, expiresAtMs } = identity;
+    this.#reply(id, { subject, ...(expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs }) });
   }
 }

@@ -8,6 +8,7 @@ import { handlePlainFrame, type PlainClient, type PlainHandler, type PlainItem }
 import type { Action, Grant, Identity } from './rights.ts';
 import type { OpenTopic, Services } from './services.ts';
 import { Speaker } from './speaker.ts';
+import { isThenable } from './thenable.ts';
 
 /** Frames that wait for a slow handler before the connection is closed. */
 const WAITING_FRAMES_MAX = 256;
@@ -42,6 +43,16 @@ export class PlainSession implements PlainClient {
     return this.#identity;
   }
 
+  get followingCount(): number {
+    return this.#followings.size;
+  }
+
+  /** Finds out who it is, then takes the first frame, if there was one. */
+  begin(frame: string | Uint8Array | undefined): void {
+    if (frame !== undefined) this.receive(frame);
+    else void this.#work();
+  }
+
   receive(frame: string | Uint8Array): void {
     if (this.#waiting.length >= WAITING_FRAMES_MAX) return this.close(CLOSE_CODES.OVERLOADED.code, 'OVERLOADED');
     this.#waiting.push(frame);
@@ -67,6 +78,8 @@ export class PlainSession implements PlainClient {
 
   publish(topic: string, data: Data): Promise<{ readonly offset: number }> {
     const { identity } = this;
+    const refusal = this.#connection.charge({ Publishes: 1 });
+    if (refusal !== undefined) return Promise.reject(refusal);
     return this.#speaker.publish(topic, identity, data, async ({ items }) => {
       await this.#ask('publish', topic);
       return this.#services.beforePublishOf(topic)?.({ topic, identity, items });
@@ -80,6 +93,11 @@ export class PlainSession implements PlainClient {
   ): Promise<void> {
     if (this.#isEnded) throw new HoldfastError('CLOSED', 'the client is gone');
     if (this.#followings.has(topic)) return;
+    const { subscriptionsMax } = this.#services.limits;
+    if (this.#followings.size >= subscriptionsMax)
+      throw new HoldfastError('TOO_MANY_SUBSCRIPTIONS', `this connection follows ${subscriptionsMax} topics`);
+    const refusal = this.#connection.charge({ Subscribes: 1 });
+    if (refusal !== undefined) throw refusal;
     const following: Following = { follower: undefined };
     this.#followings.set(topic, following);
     try {
@@ -145,12 +163,11 @@ export class PlainSession implements PlainClient {
     try {
       const identity = await this.#connection.authenticate(undefined);
       if (this.#isEnded) return;
+      this.#connection.settle(identity);
       this.#identity = identity;
       await this.#handler.opened?.(this);
     } catch (error) {
-      const { code, retryable } = this.#answer(error);
-      const close = code === 'UNAUTHENTICATED' ? CLOSE_CODES.UNAUTHENTICATED : retryable ? CLOSE_CODES.OVERLOADED : CLOSE_CODES.REFUSED;
-      this.close(close.code, code);
+      this.#connection.refuse(this.#services.refusalOf(error));
     }
   }
 
@@ -163,16 +180,20 @@ export class PlainSession implements PlainClient {
     }
   }
 
-  #answer(error: unknown): HoldfastError {
-    const refusal = this.#services.refusalOf(error);
-    const { code, message } = refusal;
+  /** HF-13.4: tells what cannot be done. */
+  explain({ code, message }: HoldfastError): void {
+    this.#services.counters.countError(code);
     this.send({ type: 'error', code, message });
-    return refusal;
+  }
+
+  #answer(error: unknown): void {
+    this.explain(this.#services.refusalOf(error));
   }
 
   async #ask(action: Action, topic: string): Promise<Grant> {
     const { endpoint } = this.#connection;
     if (!endpoint.hasTopic(topic) || !this.#services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
-    return endpoint.ask({ identity: this.identity, action, topic });
+    const grant = endpoint.ask({ identity: this.identity, action, topic });
+    return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
   }
 }

@@ -33,6 +33,14 @@ export class Presence {
     return this.#seats.size === 0;
   }
 
+  get count(): number {
+    return this.#seats.size;
+  }
+
+  has(subject: string, client: string): boolean {
+    return this.#seats.has(`${client} ${subject}`);
+  }
+
   /** In the order of their coming. */
   members(): Member[] {
     return [...this.#seats.values()].map((seat) => seat.member);

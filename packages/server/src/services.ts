@@ -2,7 +2,9 @@
 
 import type { HoldfastError, Limits, Position } from '@holdfast/wire';
 import type { Clock } from './clock.ts';
+import type { Counters } from './counters.ts';
 import type { BeforePublish, Intake } from './intake.ts';
+import type { NodeLimits } from './node-limits.ts';
 import type { Sequencer } from './sequencer.ts';
 import type { PageLimits, TopicStore } from './store.ts';
 import type { Topic } from './topic.ts';
@@ -17,6 +19,8 @@ export interface Services {
   readonly clock: Clock;
   readonly store: TopicStore;
   readonly limits: Limits;
+  readonly nodeLimits: NodeLimits;
+  readonly counters: Counters;
   readonly sequencer: Sequencer;
   readonly intake: Intake;
   readonly reads: Turnstile;
@@ -26,6 +30,10 @@ export interface Services {
   beforePublishOf(topic: string): BeforePublish | undefined;
   /** The topic with its log read or founded, and its head at the moment of the call. Rejects with a retryable error if the store cannot. */
   openTopic(topic: string): Promise<OpenTopic>;
+  /** The refusal of what would take more memory, while there is too little of it. */
+  lackOfMemory(): HoldfastError | undefined;
+  /** What a hook gives, or a retryable refusal when it takes longer than it may. */
+  inTime<Result>(what: string, promise: PromiseLike<Result>): Promise<Result>;
   /** Anything thrown, as something that a client can be told; what is not a `HoldfastError` is reported to the operator. */
   refusalOf(error: unknown): HoldfastError;
 }

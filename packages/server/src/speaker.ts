@@ -4,6 +4,7 @@
  * can be resent under the old one.
  */
 
+import { createHash } from 'node:crypto';
 import { assertJson, HoldfastError, type Data, type Limits } from '@holdfast/wire';
 import type { Intake, PublishSource } from './intake.ts';
 import type { Identity } from './rights.ts';
@@ -12,6 +13,8 @@ import type { Identity } from './rights.ts';
 export interface Published {
   readonly offset: number;
   readonly epoch: string;
+  /** `true`: it had been stored before under the same idempotency key. */
+  readonly duplicate?: boolean;
 }
 
 /** One producer. */
@@ -49,6 +52,22 @@ export class Speaker {
       // The topic was deleted, or was silent for so long that its producers are forgotten. Nothing was stored.
       if (!isForgotten(error)) throw error;
       return this.#say(topic, identity, item, judge);
+    });
+  }
+
+  /**
+   * Publishes under a key of the caller's: the same key with the same data is stored once, however often it comes, for as
+   * long as a silent producer is remembered (HF-6.9). Rejects with `SEQ_CONFLICT` for the same key with other data.
+   */
+  publishOnce(topic: string, identity: Identity, data: Data, key: string, judge: PublishSource['judge']): Promise<Published> {
+    const message = { type: 'publish' as const, topic, producer: `once.${nameOf(key)}`, seq: 1, items: [this.#item(data)] };
+    return new Promise((resolve, reject) => {
+      const answered: PublishSource['answered'] = (_request, decision) => {
+        if (decision.kind === 'refused') return reject(decision.error);
+        const { offset, epoch, duplicate } = decision;
+        resolve({ offset, epoch, ...(duplicate ? { duplicate } : {}) });
+      };
+      this.#intake.publish({ message, identity, source: { judge, answered }, isBounded: false });
     });
   }
 
@@ -95,6 +114,11 @@ export class Speaker {
       if (unanswered === 0) return void this.#voices.delete(key);
     }
   }
+}
+
+/** A producer's name for any key: 43 characters of its SHA-256. */
+function nameOf(key: string): string {
+  return createHash('sha256').update(key).digest('base64url');
 }
 
 /** Whether the log does not know the producer any more, so that it cannot go on at its next seq. */

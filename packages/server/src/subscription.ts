@@ -36,6 +36,8 @@ export interface SubscriptionOptions extends Omit<CursorOptions, 'sink' | 'log' 
   /** The subscriber's own name among senders: its own signals do not come back to it. */
   readonly name: string;
   readonly wantsPresence: boolean;
+  /** Whether it has the right to. */
+  readonly showsMembers: boolean;
   readonly onPaused: (error: HoldfastError) => void;
 }
 
@@ -49,18 +51,21 @@ export class Subscription implements TopicSubscriber, CursorSink {
   readonly cursor: Cursor;
   readonly #outlet: Outlet;
   readonly #name: string;
-  readonly #wantsPresence: boolean;
+  /** Whether members were asked for. */
+  readonly wantsPresence: boolean;
   readonly #onPaused: (error: HoldfastError) => void;
   /** By sender. */
   readonly #heldSignals = new Map<string, string>();
+  #showsMembers: boolean;
   /** By member. */
   readonly #heldChanges = new Map<string, Change>();
 
-  constructor({ topic, outlet, name, wantsPresence, onPaused, ...options }: SubscriptionOptions) {
+  constructor({ topic, outlet, name, wantsPresence, showsMembers, onPaused, ...options }: SubscriptionOptions) {
     this.topic = topic;
     this.#outlet = outlet;
     this.#name = name;
-    this.#wantsPresence = wantsPresence;
+    this.wantsPresence = wantsPresence;
+    this.#showsMembers = showsMembers;
     this.#onPaused = onPaused;
     this.cursor = new Cursor({ ...options, log: topic.log, number: topic.number, sink: this });
   }
@@ -68,9 +73,16 @@ export class Subscription implements TopicSubscriber, CursorSink {
   /** Joins the fan-out; call it after `subscribed` was sent. */
   start(): void {
     this.topic.subscribers.add(this);
-    if (this.#wantsPresence)
-      this.#send({ type: 'presence', topic: this.topic.name, event: 'members', members: this.topic.presence.members() });
+    if (this.#showsMembers) this.#sendMembers();
     this.cursor.pump();
+  }
+
+  /** HF-7.6: the right to see members was given or taken: all of them at once, or none. */
+  showMembers(isShown: boolean): void {
+    if (isShown === this.#showsMembers) return;
+    this.#showsMembers = isShown;
+    this.#heldChanges.clear();
+    this.#sendMembers();
   }
 
   close(): void {
@@ -98,7 +110,7 @@ export class Subscription implements TopicSubscriber, CursorSink {
   }
 
   onPresence(event: PresenceEvent, member: Member): void {
-    if (!this.#wantsPresence) return;
+    if (!this.#showsMembers) return;
     const key = `${member.client} ${member.subject}`;
     const change = netChange(this.#heldChanges.get(key), { event, member });
     if (change === undefined) this.#heldChanges.delete(key);
@@ -151,6 +163,11 @@ export class Subscription implements TopicSubscriber, CursorSink {
       this.#heldChanges.delete(key);
       this.#send({ type: 'presence', topic: this.topic.name, ...change });
     }
+  }
+
+  #sendMembers(): void {
+    const members = this.#showsMembers ? this.topic.presence.members() : [];
+    this.#send({ type: 'presence', topic: this.topic.name, event: 'members', members });
   }
 
   #send(message: Exclude<ServerMessage, EntryMessage>): void {

@@ -6,6 +6,7 @@
 
 import { errorMessage, HoldfastError, type EntryMessage, type Json, type ServerMessage, type SubscribeRequest } from '@holdfast/wire';
 import { startOf } from './cursor.ts';
+import type { LimitName } from './node-limits.ts';
 import type { Grant, Identity } from './rights.ts';
 import type { OpenTopic, Services } from './services.ts';
 import { Subscription, type Outlet } from './subscription.ts';
@@ -18,7 +19,8 @@ export interface Subscriber extends Outlet {
   readonly identity: Identity;
   sendMessage(message: Exclude<ServerMessage, EntryMessage>): void;
   /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
-  ask(action: 'subscribe', topic: string): Promise<Grant>;
+  ask(action: 'subscribe' | 'members', topic: string): Promise<Grant>;
+  limited(limit: LimitName): void;
 }
 
 interface Slot {
@@ -51,6 +53,10 @@ export class Subscriptions {
   }
 
   /** The topic of a number, while a subscription to it stands or is being replaced. */
+  get count(): number {
+    return this.#slots.size;
+  }
+
   topicOf(number: number): string | undefined {
     return this.#numbers.get(number);
   }
@@ -64,6 +70,7 @@ export class Subscriptions {
     this.#slots.delete(topic);
     if (this.#slots.size >= subscriptionsMax) {
       this.#forget(topic);
+      this.#subscriber.limited('subscriptionsMax');
       throw new HoldfastError('TOO_MANY_SUBSCRIPTIONS', `this connection holds ${subscriptionsMax} subscriptions`);
     }
     const slot: Slot = { subscription: undefined, opened: Promise.resolve(), creditUpTo: 0 };
@@ -116,6 +123,11 @@ export class Subscriptions {
       this.#memberships.delete(topic);
       place.presence.leave(identity.subject, client);
     } else {
+      const { membersMax } = this.#services.nodeLimits;
+      if (place.presence.count >= membersMax && !place.presence.has(identity.subject, client)) {
+        this.#subscriber.limited('membersMax');
+        throw new HoldfastError('TOO_MANY_MEMBERS', `"${topic}" has ${membersMax} members`);
+      }
       this.#memberships.set(topic, place);
       place.presence.enter(identity.subject, client, state, this);
     }
@@ -129,7 +141,12 @@ export class Subscriptions {
   /** HF-5.10: asks all rights again; those that are being opened ask again before they stand. */
   async recheck(): Promise<void> {
     this.#rechecks += 1;
-    await Promise.all([...this.#slots.values()].map(async ({ subscription }) => subscription?.cursor.recheck()));
+    await Promise.all(
+      [...this.#slots].map(async ([name, { subscription }]) => {
+        await subscription?.cursor.recheck();
+        if (subscription?.wantsPresence === true) subscription.showMembers(await this.#maySeeMembers(name));
+      }),
+    );
   }
 
   /** The connection is gone; its members stay for the grace time. */
@@ -146,11 +163,13 @@ export class Subscriptions {
     const { id, topic: name, position, last, credit, presence = false } = request;
     let grant: Grant;
     let opened: OpenTopic;
+    let showsMembers: boolean;
     let round: number;
     do {
       round = this.#rechecks;
       grant = await this.#subscriber.ask('subscribe', name);
       opened = await this.#services.openTopic(name);
+      showsMembers = presence && (await this.#maySeeMembers(name));
       if (this.#slots.get(name) !== slot)
         throw new HoldfastError('NOT_SUBSCRIBED', 'another subscribe or unsubscribe of the same topic came meanwhile');
     } while (round !== this.#rechecks);
@@ -164,6 +183,7 @@ export class Subscriptions {
       outlet: subscriber,
       name: `${subscriber.client} ${subscriber.identity.subject}`,
       wantsPresence: presence,
+      showsMembers,
       start,
       credit,
       grant,
@@ -172,9 +192,21 @@ export class Subscriptions {
     });
     slot.subscription = subscription;
     this.#numbers.set(topic.number, name);
-    subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset });
+    const hidden = presence && !showsMembers ? { presence: false } : {};
+    subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset, ...hidden });
     if (slot.creditUpTo > 0) subscription.cursor.credit(slot.creditUpTo);
     subscription.start();
+  }
+
+  /** Who may not is told so, and the subscription stands. Whatever else goes wrong with the asking hides them too: it is asked again. */
+  async #maySeeMembers(topic: string): Promise<boolean> {
+    try {
+      await this.#subscriber.ask('members', topic);
+      return true;
+    } catch (error) {
+      this.#services.refusalOf(error);
+      return false;
+    }
   }
 
   /** What went with the subscription to a topic. */

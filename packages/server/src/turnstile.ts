@@ -9,6 +9,10 @@ export class Turnstile {
     this.#runningMax = runningMax;
   }
 
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
   /** The task's own result; it starts when there is room. */
   async run<Result>(task: () => Promise<Result>): Promise<Result> {
     if (this.#running >= this.#runningMax) await new Promise<void>((resolve) => this.#waiting.push(resolve));

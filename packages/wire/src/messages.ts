@@ -148,6 +148,8 @@ export interface Subscribed {
   readonly number: number;
   readonly position: Position;
   readonly head: number;
+  /** `false`: members were asked for, and the right to see them is missing (HF-7.6). */
+  readonly presence?: boolean;
 }
 /** HF-5.3: one record of a log as its readers see it. */
 export interface EntryRecord {
