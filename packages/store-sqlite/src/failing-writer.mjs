@@ -1,4 +1,4 @@
-/** For `power-loss.test.ts`: writes until the disk fails, and prints what the store says then and afterwards. */
+/** For `failing-sync.test.ts`: writes until the disk fails, and prints what the store says then and afterwards. */
 
 import { MiniSequencer } from '@holdfast/server/conformance';
 import { createSqliteStore } from '../dist/index.js';
