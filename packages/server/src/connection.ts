@@ -29,7 +29,7 @@ import { Meter } from './meter.ts';
 import type { LimitName } from './node-limits.ts';
 import { Operations } from './operations.ts';
 import { PlainSession } from './plain-session.ts';
-import { isSubject, type Credentials, type Identity } from './rights.ts';
+import { isCredentialRefusal, isSubject, type Credentials, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import type { Socket, SocketListener } from './socket.ts';
 import type { Outlet } from './subscription.ts';
@@ -436,7 +436,7 @@ export class Connection implements Outlet, SocketListener {
 }
 
 /** The close code for a refusal of a whole connection. */
-function closeFor({ code, retryable }: HoldfastError): { readonly code: number } {
-  if (code === 'UNAUTHENTICATED' || code === 'TOKEN_EXPIRED' || code === 'REVOKED') return CLOSE_CODES.UNAUTHENTICATED;
-  return retryable ? CLOSE_CODES.OVERLOADED : CLOSE_CODES.REFUSED;
+function closeFor(error: HoldfastError): { readonly code: number } {
+  if (isCredentialRefusal(error)) return CLOSE_CODES.UNAUTHENTICATED;
+  return error.retryable ? CLOSE_CODES.OVERLOADED : CLOSE_CODES.REFUSED;
 }

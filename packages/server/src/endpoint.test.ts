@@ -3,7 +3,7 @@ import { Endpoint } from './endpoint.ts';
 import { anonymous, type Authorize, type Grant, type Question } from './rights.ts';
 
 const question: Question = { identity: { subject: 'alice' }, action: 'publish', topic: 't' };
-const credentials = { client: 'tab-1234567890', address: '', headers: {} };
+const credentials = { client: 'tab-1234567890', address: '', headers: {}, url: '/', protocols: [] };
 
 function ask(answer: unknown): Promise<Grant> {
   // As `Operations` does: a refusal at once and one that comes later are the same to who asks.

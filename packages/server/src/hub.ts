@@ -362,8 +362,10 @@ export class Hub implements ConnectionHost {
     this.event({ type: 'draining', reason, connections: this.#connections.size });
     const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
     const told = this.#sayGoaway([...this.#connections], reason, drainMs * GOAWAY_SHARE, alternate);
-    if (drainMs > 0 && this.#connections.size > 0) await this.#within(drainMs, empty);
-    await told;
+    if (drainMs > 0 && this.#connections.size > 0) {
+      await this.#within(drainMs, empty);
+      await told;
+    }
     const { intake, sequencer } = this.services;
     const settled = intake.close().then(() => sequencer.close());
     await this.#within(CLOSE_TIMEOUT_MS, settled);

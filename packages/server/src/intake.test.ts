@@ -26,6 +26,10 @@ function begin({ limits, ...options }: Partial<Omit<IntakeOptions, 'limits'>> & 
   intake = new Intake({
     sequencer: stage.sequencer,
     clock: stage.clock,
+    countMax: 100_000,
+    bytesMax: 268_435_456,
+    hookTimeoutMs: 30_000,
+    onLimited: () => undefined,
     refusalOf: (error) => {
       if (error instanceof HoldfastError) return error;
       reported.push(error);

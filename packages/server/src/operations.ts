@@ -29,7 +29,7 @@ import { Lanes } from './lanes.ts';
 import { OwnPublishes } from './own-publishes.ts';
 import { readForViewer } from './reading.ts';
 import type { LimitName } from './node-limits.ts';
-import type { Action, Grant, Identity } from './rights.ts';
+import { isCredentialRefusal, type Action, type Grant, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import { Subscriptions, type Subscriber } from './subscriptions.ts';
 import { isLongerThan } from './text-size.ts';
@@ -295,7 +295,7 @@ export class Operations implements PublishSource, Subscriber {
       }
     } catch (error) {
       const refusal = this.#services.refusalOf(error);
-      if (refusal.retryable) throw refusal;
+      if (!isCredentialRefusal(refusal)) throw refusal;
       this.sendMessage(errorMessage(refusal, { id }));
       return this.#connection.close(CLOSE_CODES.UNAUTHENTICATED.code, refusal.code);
     }

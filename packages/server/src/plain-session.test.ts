@@ -96,7 +96,17 @@ describe('HF-2.4, HF-13: who is a plain client', () => {
     await stage.clock.advance(10 * 60_000);
     expect([early.closed, socket.closed, await sent(early), await sent(socket)]).toEqual([undefined, undefined, [], []]);
     early.receive('{"type":"hello","client":"c"}');
-    expect(await sent(early)).toMatchObject([{ type: 'welcome' }]);
+    expect(await sent(early)).toEqual(['plain {"type":"hello","client":"c"}']);
+  });
+
+  test('what it showed in the upgrade is examined at the deadline of a hello, even if it says nothing', async () => {
+    const refuse = (): never => {
+      throw new HoldfastError('UNAUTHENTICATED', 'no cookie');
+    };
+    const socket = open(plain, { authenticate: refuse });
+    await stage.clock.advance(10_000);
+    expect(await sent(socket)).toEqual([{ type: 'error', code: 'UNAUTHENTICATED', message: 'no cookie' }]);
+    expect(socket.closed?.code).toBe(4300);
   });
 });
 

@@ -74,6 +74,11 @@ export function anonymous({ token, client }: Credentials): Identity {
   return { subject: token };
 }
 
+/** Whether a refusal is one of the credentials as a whole: new ones may help, and the connection ends with 4300 (HF-3.3). */
+export function isCredentialRefusal({ code }: HoldfastError): boolean {
+  return code === 'UNAUTHENTICATED' || code === 'TOKEN_EXPIRED' || code === 'REVOKED';
+}
+
 /** Turns the hook's answer into a grant or a refusal that says what was missing. Whatever is neither `true` nor a grant refuses. */
 export function grantOf(answer: unknown, { identity, action, topic }: Question): Grant {
   if (answer === true) return {};
