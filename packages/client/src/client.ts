@@ -58,11 +58,11 @@ export interface ClientOptions {
 
 /** What a user interface shows of the connection and the outbox. */
 export interface ClientStatus {
-  /** `idle`: the outbox is being loaded. `waiting`: for the next attempt. `closed`: for good, or until `retryNow()`. */
+  /** `idle`: the outbox is being loaded, again and again if its store fails; `lastError` says why. `waiting`: for the next attempt. `closed`: for good, or until `retryNow()`. */
   readonly phase: Phase;
   /** Attempts since the last connection that proved stable. */
   readonly attempt: number;
-  /** When the next attempt begins, wall clock ms; while waiting. */
+  /** When the next attempt begins, to connect or to use a store that failed, wall clock ms; while waiting for it. */
   readonly retryAtMs: number | undefined;
   /** Publishes that are not acknowledged yet. */
   readonly queuedCount: number;
@@ -127,8 +127,8 @@ class HoldfastClient implements Client {
   readonly #requests: Requests;
   readonly #publisher: Publisher;
   readonly #topics = new Map<string, { readonly topic: ClientTopic; readonly subscription: Subscription }>();
-  readonly #loaded: Promise<void>;
   #client = '';
+  #isLoaded = false;
   #subject: string | undefined;
   #limits: Limits = FIRST_LIMITS;
   #storeError: HoldfastError | undefined;
@@ -167,7 +167,7 @@ class HoldfastClient implements Client {
       onTrouble: (error) => this.#onStoreTrouble(error),
     });
     this.outbox = this.#publisher.rows;
-    this.#loaded = this.#load();
+    void this.#load();
   }
 
   topic(name: string): Topic {
@@ -211,7 +211,9 @@ class HoldfastClient implements Client {
   }
 
   retryNow(): void {
-    if (this.#closing === undefined) this.#connection.retryNow();
+    if (this.#closing !== undefined) return;
+    this.#publisher.retryNow();
+    if (this.#isLoaded) this.#connection.retryNow();
   }
 
   renewToken(): Promise<void> {
@@ -233,8 +235,8 @@ class HoldfastClient implements Client {
   async #load(): Promise<void> {
     try {
       this.#client = await this.#publisher.load();
-    } catch (error) {
-      this.#onStoreTrouble(error);
+      this.#isLoaded = true;
+    } catch {
       return this.#connection.close(this.#storeError);
     }
     if (!this.#isEnding) this.#connection.start();
@@ -246,7 +248,7 @@ class HoldfastClient implements Client {
     this.#connection.close();
     this.#requests.close();
     for (const { subscription } of this.#topics.values()) subscription.close();
-    const ended = this.#loaded.then(() => this.#publisher.close());
+    const ended = this.#publisher.close();
     // A store that never answers must not keep anybody waiting.
     await new Promise<void>((resolve) => {
       const timer = this.#clock.setTimeout(() => {
@@ -336,7 +338,8 @@ class HoldfastClient implements Client {
   }
 
   #statusNow(): ClientStatus {
-    const { phase, attempt, retryAtMs, lastError } = this.#connection;
+    const { phase, attempt, lastError } = this.#connection;
+    const retryAtMs = this.#connection.retryAtMs ?? this.#publisher.retryAtMs;
     const { queuedCount, uncertainCount } = this.#publisher;
     return { phase, attempt, retryAtMs, queuedCount, uncertainCount, subject: this.#subject, lastError: this.#storeError ?? lastError };
   }

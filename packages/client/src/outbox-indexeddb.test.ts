@@ -94,6 +94,22 @@ describe('the IndexedDB outbox', () => {
     expect(records.map(({ rows }) => rows.length).sort((a, b) => a - b)).toEqual([0, 1]);
   });
 
+  it('a load that failed owns nothing, and can be tried again', async () => {
+    const browser = new Browser();
+    const dead = browser.tab();
+    await dead.store.load();
+    await dead.store.apply({ rows: [row(1)] });
+    dead.kill();
+    const { store } = browser.tab();
+    const broken = vi.spyOn(IDBObjectStore.prototype, 'getAll').mockImplementation(() => {
+      throw new Error('disk');
+    });
+    await expect(store.load()).rejects.toThrow('disk');
+    expect(browser.locks.held.size).toBe(0);
+    broken.mockRestore();
+    expect((await store.load()).rows.map(({ id }) => id)).toEqual([1]);
+  });
+
   it('opens the database again when the browser closed it', async () => {
     const browser = new Browser();
     const { store } = browser.tab();

@@ -58,6 +58,12 @@ interface RowValue {
   readonly row: RowRecord;
 }
 
+/** A slot whose lock is held, until `release`. */
+interface OwnedSlot {
+  readonly slot: string;
+  readonly release: () => void;
+}
+
 class IndexedDbOutbox implements OutboxStore {
   readonly isPersistent = true;
   readonly #name: string;
@@ -78,23 +84,17 @@ class IndexedDbOutbox implements OutboxStore {
   load(): Promise<OutboxRecord> {
     return this.#next(async () => {
       if (this.#slot !== undefined) throw new HoldfastError('STORE_UNAVAILABLE', 'the outbox has an owner already');
-      this.#database = await this.#open();
-      const known = await this.#read((transaction) => transaction.objectStore(SLOTS).getAllKeys());
-      const orphans: { readonly slot: string; readonly release: () => void }[] = [];
-      for (const slot of known as string[]) {
-        const release = await this.#own(slot);
-        if (release !== undefined) orphans.push({ slot, release });
+      const owned: OwnedSlot[] = [];
+      try {
+        this.#database = await this.#open();
+        return await this.#take(owned);
+      } catch (error) {
+        // Nothing is owned then, so that it can be tried again, here or in another tab.
+        for (const { release } of owned) release();
+        this.#database?.close();
+        this.#database = undefined;
+        throw error;
       }
-      const [own = await this.#newSlot(), ...others] = orphans;
-      this.#slot = own.slot;
-      this.#releaseSlot = own.release;
-      for (const { slot, release } of others) {
-        await this.#adopt(slot);
-        release();
-      }
-      const record = await this.#record(own.slot);
-      this.#identity = record.identity;
-      return record;
     });
   }
 
@@ -160,14 +160,30 @@ class IndexedDbOutbox implements OutboxStore {
     });
   }
 
-  async #newSlot(): Promise<{ readonly slot: string; readonly release: () => void }> {
-    for (;;) {
+  /** Takes every slot that nobody has, or a new one; puts each into `owned` as soon as it is. All but the first are emptied into it. */
+  async #take(owned: OwnedSlot[]): Promise<OutboxRecord> {
+    const known = (await this.#read((transaction) => transaction.objectStore(SLOTS).getAllKeys())) as string[];
+    for (const slot of known) {
+      const release = await this.#own(slot);
+      if (release !== undefined) owned.push({ slot, release });
+    }
+    while (owned.length === 0) {
       const slot = randomName(systemRandom, 20);
       const release = await this.#own(slot);
       if (release === undefined) continue;
+      owned.push({ slot, release });
       await this.#write((transaction) => transaction.objectStore(SLOTS).put({ slot } satisfies SlotValue));
-      return { slot, release };
     }
+    const [own, ...others] = owned as [OwnedSlot, ...OwnedSlot[]];
+    for (const { slot, release } of others) {
+      await this.#adopt(own.slot, slot);
+      release();
+    }
+    const record = await this.#record(own.slot);
+    this.#slot = own.slot;
+    this.#releaseSlot = own.release;
+    this.#identity = record.identity;
+    return record;
   }
 
   async #record(slot: string): Promise<OutboxRecord> {
@@ -180,12 +196,12 @@ class IndexedDbOutbox implements OutboxStore {
   }
 
   /** Moves everything of a dead tab's slot behind the own rows, all at once. */
-  async #adopt(orphan: string): Promise<void> {
-    const own = await this.#record(this.#slot!);
+  async #adopt(slot: string, orphan: string): Promise<void> {
+    const own = await this.#record(slot);
     const { producers, rows } = await this.#record(orphan);
     const base = own.rows.at(-1)?.id ?? 0;
     await this.#write((transaction) => {
-      put(transaction, this.#slot!, { producers, rows: rows.map((row, at) => ({ ...row, id: base + 1 + at })) });
+      put(transaction, slot, { producers, rows: rows.map((row, at) => ({ ...row, id: base + 1 + at })) });
       transaction.objectStore(SLOTS).delete(orphan);
       transaction.objectStore(PRODUCERS).delete(within(orphan));
       transaction.objectStore(ROWS).delete(within(orphan));

@@ -1,12 +1,21 @@
 /**
- * Writes to the outbox store: what changes while one write is under way goes into the next, as one. A store that fails is
- * tried again with growing waits; until then nothing is durable, so nothing is sent.
+ * Reads and writes the outbox store: what changes while one write is under way goes into the next, as one. A store that
+ * fails is tried again with growing waits; until then nothing is durable, so nothing is sent.
  */
 
-import { backoffDelayMs, type BackoffOptions } from '@holdfast/wire';
+import { backoffDelayMs, HoldfastError, type BackoffOptions } from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import { Deferred } from './deferred.ts';
-import { producerKey, type OutboxChanges, type OutboxIdentity, type OutboxStore, type ProducerRecord, type RowRecord } from './outbox.ts';
+import {
+  producerKey,
+  type OutboxChanges,
+  type OutboxIdentity,
+  type OutboxRecord,
+  type OutboxStore,
+  type ProducerRecord,
+  type RowRecord,
+} from './outbox.ts';
+import { Pause } from './pause.ts';
 import type { Random } from './random.ts';
 
 const RETRY: BackoffOptions = { baseMs: 100, capMs: 10_000 };
@@ -40,17 +49,33 @@ class Batch {
 
 export class OutboxWriter {
   readonly #options: OutboxWriterOptions;
+  readonly #pause: Pause;
   #open: Batch = new Batch();
   #isDirty = false;
   #isWriting = false;
   #isStopped = false;
   #isTroubled = false;
-  #retryTimer: unknown;
-  #wake: (() => void) | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: OutboxWriterOptions) {
     this.#options = options;
+    this.#pause = new Pause(options.clock);
+  }
+
+  /** When a store that failed is tried again, wall clock ms; while it waits for that. */
+  get retryAtMs(): number | undefined {
+    return this.#pause.untilMs;
+  }
+
+  /** Tries a store that failed again now. */
+  retryNow(): void {
+    this.#pause.end();
+  }
+
+  /** Takes the record, however long that takes. Rejects with an error that is not `retryable`, or after `stop`. */
+  load(): Promise<OutboxRecord> {
+    const isFinal = (error: unknown): boolean => error instanceof HoldfastError && !error.retryable;
+    return this.#insist(() => this.#options.store.load(), isFinal);
   }
 
   /** Resolves when what was put up to now is durable. Never rejects; after `stop` it may never resolve. */
@@ -86,7 +111,7 @@ export class OutboxWriter {
   /** Writes what is left, without trying a failing store again; says whether everything is durable. */
   async stop(): Promise<boolean> {
     this.#isStopped = true;
-    this.#wake?.();
+    this.#pause.end();
     await this.#running;
     return !this.#isDirty && !this.#isTroubled;
   }
@@ -105,31 +130,35 @@ export class OutboxWriter {
       const batch = this.#open;
       this.#open = new Batch();
       this.#isDirty = false;
-      if (!(await this.#write(batch.changes()))) break;
+      const changes = batch.changes();
+      const isWritten = await this.#insist(
+        () => this.#options.store.apply(changes),
+        () => false,
+      ).then(
+        () => true,
+        () => false,
+      );
+      if (!isWritten) break;
       batch.done.resolve();
     }
     this.#isWriting = false;
   }
 
-  async #write(changes: OutboxChanges): Promise<boolean> {
-    const { store, clock, random, onTrouble } = this.#options;
+  /** Does it until it succeeds. Rejects with a failure that is final, or the first one after `stop`. */
+  async #insist<T>(task: () => Promise<T>, isFinal: (error: unknown) => boolean): Promise<T> {
+    const { random, onTrouble } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        await store.apply(changes);
+        const value = await task();
         if (this.#isTroubled) onTrouble(undefined);
         this.#isTroubled = false;
-        return true;
+        return value;
       } catch (error) {
         this.#isTroubled = true;
         onTrouble(error);
+        if (this.#isStopped || isFinal(error)) throw error;
       }
-      if (this.#isStopped) return false;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        this.#retryTimer = clock.setTimeout(resolve, backoffDelayMs(attempt, 0, random(), RETRY));
-      });
-      clock.clearTimeout(this.#retryTimer);
-      this.#wake = undefined;
+      await this.#pause.wait(backoffDelayMs(attempt, 0, random(), RETRY));
     }
   }
 }

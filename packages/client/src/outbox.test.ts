@@ -1,5 +1,7 @@
+import { HoldfastError } from '@holdfast/wire';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryOutbox } from './outbox-memory.ts';
+import type { OutboxStore } from './outbox.ts';
 import { outcome, persistent, rows, T, World } from './world.testing.ts';
 
 let world: World;
@@ -169,14 +171,64 @@ describe('the store (HF-6.12)', () => {
     expect((await kept.load()).rows).toEqual([]);
   });
 
-  it('one that cannot be loaded closes the client with its reason', async () => {
+  it('one that cannot be loaded yet is tried again with growing waits, and says so', async () => {
+    const store = createMemoryOutbox();
+    const times: number[] = [];
+    let isBlocked = true;
+    const load = (): ReturnType<OutboxStore['load']> => {
+      times.push(world.clock.now());
+      return isBlocked ? Promise.reject(new Error('blocked')) : store.load();
+    };
+    const client = world.client({ store: { ...persistent(store), load } });
+    const sent = outcome(client.topic(T).publish('a'));
+    const expiring = outcome(client.topic(T).publish('b', { ttlMs: 500 }));
+    await world.clock.advance(5_000);
+    const { phase, retryAtMs, lastError } = client.status.getSnapshot();
+    expect([phase, lastError?.code, retryAtMs! > world.clock.now()]).toEqual(['idle', 'STORE_UNAVAILABLE', true]);
+    expect([sent, expiring, world.network.connectCount]).toEqual([{}, { code: 'EXPIRED' }, 0]);
+    const waits = times.slice(1).map((time, at) => time - times[at]!);
+    expect(Math.max(...waits)).toBeGreaterThan(4 * Math.max(waits[0]!, 25));
+    isBlocked = false;
+    client.retryNow();
+    await world.clock.advance(20);
+    expect([sent.value?.offset, client.status.getSnapshot()]).toMatchObject([
+      1,
+      { phase: 'open', retryAtMs: undefined, lastError: undefined },
+    ]);
+  });
+
+  it('one that another client owns is taken over when that one is gone', async () => {
+    const store = persistent();
+    const first = await world.connected({ store });
+    const second = world.client({ store });
+    const sent = outcome(second.topic(T).publish('a'));
+    await world.clock.advance(5_000);
+    expect([sent, second.status.getSnapshot().lastError?.code]).toEqual([{}, 'STORE_UNAVAILABLE']);
+    await Promise.all([first.close(), world.clock.advance(1)]);
+    await world.clock.advance(20_000);
+    expect(sent.value?.offset).toBe(1);
+  });
+
+  it('close() ends the waiting for one that cannot be loaded', async () => {
     const client = world.client({ store: { ...persistent(), load: () => Promise.reject(new Error('blocked')) } });
     const sent = outcome(client.topic(T).publish('a'));
-    await world.clock.advance(100);
-    expect(client.status.getSnapshot()).toMatchObject({ phase: 'closed', lastError: { code: 'STORE_UNAVAILABLE' } });
-    await client.close();
+    await world.clock.advance(5_000);
+    const closed = outcome(client.close());
     await world.clock.advance(1);
-    expect(sent.code).toBe('CLOSED');
+    expect(['value' in closed, sent.code]).toEqual([true, 'CLOSED']);
+  });
+
+  it('one that can never be loaded closes the client with its reason, and settles everything with it', async () => {
+    const damaged = new HoldfastError('STORE_CORRUPT', 'damaged');
+    const client = world.client({ store: { ...persistent(), load: () => Promise.reject(damaged) } });
+    const [sent, flushed] = [outcome(client.topic(T).publish('a')), outcome(client.flush())];
+    await world.clock.advance(100);
+    const later = outcome(client.topic(T).publish('b'));
+    await world.clock.advance(1);
+    client.retryNow();
+    await world.clock.advance(1_000);
+    expect(client.status.getSnapshot()).toMatchObject({ phase: 'closed', queuedCount: 0, lastError: { code: 'STORE_CORRUPT' } });
+    expect([sent.code, flushed.code, later.code, world.network.connectCount]).toEqual([...Array<string>(3).fill('STORE_CORRUPT'), 0]);
   });
 
   it('rows of an earlier process expire, and those that may have been sent do not', async () => {

@@ -72,7 +72,10 @@ export interface OutboxChanges {
 export interface OutboxStore {
   /** Whether the record outlives the process. */
   readonly isPersistent: boolean;
-  /** Takes ownership and reads the record. Rejects with `STORE_UNAVAILABLE` if another owner is alive. */
+  /**
+   * Takes ownership and reads the record. Rejects with `STORE_UNAVAILABLE` if another owner is alive. After a rejection it
+   * owns nothing and may be called again; it is, unless the error is a `HoldfastError` that is not `retryable`.
+   */
   load(): Promise<OutboxRecord>;
   /** Durable when it resolves. A rejection leaves it open whether anything was stored; the same changes may come again. */
   apply(changes: OutboxChanges): Promise<void>;

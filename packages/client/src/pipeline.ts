@@ -22,12 +22,15 @@ import type { Published, Row } from './row.ts';
 
 /** The producer cannot go on after these (HF-6.10); what they answer was not stored by that transmission. */
 const VOIDING: ReadonlySet<string> = new Set(['SEQ_GAP', 'SEQ_CONFLICT', 'STALE_SEQ', 'PRODUCER_UNKNOWN', 'EPOCH_CHANGED']);
+/** Terminal refusals that spend their seq (HF-6.4): they hold for every transmission. The others say nothing of an earlier one. */
+const SPENT: ReadonlySet<string> = new Set(['FORBIDDEN', 'REFUSED', 'HEAD_MISMATCH', 'TOO_LARGE']);
 /** Retryable refusals that are given before anything is handed to the store. After the others a commit may have happened. */
 const NOTHING_STORED: ReadonlySet<string> = new Set([
   'PIPELINE_STOPPED',
   'OVERLOADED',
   'GOING_AWAY',
   'TOO_MANY_IN_FLIGHT',
+  'RATE_LIMITED',
   'STORE_READ_ONLY',
 ]);
 
@@ -125,7 +128,8 @@ export class Pipeline {
     for (const row of this.#assigned) row.isInFlight = false;
     if (this.#phase === 'voiding') this.#renew();
     else this.#retreat();
-    if (this.#phase === 'stopped' && this.#timer === undefined) this.#phase = 'flowing';
+    // The wait is the server's wish, whatever becomes of the connection.
+    if (this.#phase === 'stopped' && this.#timer === undefined) this.#resumeLater();
   }
 
   close(): void {
@@ -161,7 +165,9 @@ export class Pipeline {
       this.#stop(message.retryAfterMs);
     } else {
       this.#take(row.record.seq!);
-      this.#host.refused(row, refusalOf(message));
+      const isDecided = row.doubts === 1 || SPENT.has(message.code);
+      if (isDecided) this.#host.refused(row, refusalOf(message));
+      else this.#host.uncertain(row);
     }
     this.#step();
   }
@@ -180,13 +186,15 @@ export class Pipeline {
     return row;
   }
 
+  /** The first refusal of a run begins the wait; a later one that asks for more prolongs it. */
   #stop(retryAfterMs = 0): void {
-    if (this.#phase !== 'flowing') return;
-    this.#phase = 'stopped';
-    this.#attempt += 1;
     const { clock, random } = this.#host;
+    const now = clock.now();
+    if (this.#phase === 'flowing') this.#attempt += 1;
+    else if (this.#phase === 'voiding' || retryAfterMs === 0 || now + retryAfterMs <= this.#resumeAtMs) return;
+    this.#phase = 'stopped';
     this.#waitMs = retryAfterMs + backoffDelayMs(this.#attempt, 0, random(), RETRY);
-    this.#resumeAtMs = clock.now() + this.#waitMs;
+    this.#resumeAtMs = now + this.#waitMs;
   }
 
   /** After an answer: what was waited for may have come about. */

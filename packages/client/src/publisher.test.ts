@@ -214,6 +214,87 @@ describe('refusals', () => {
     expect(Math.max(...waits)).toBeGreaterThan(1_000);
   });
 
+  it('HF-6.6: the window is sent again from the first refused one, after its retryAfterMs', async () => {
+    const arrivals: { seq: number; atMs: number }[] = [];
+    let refusals = 2;
+    world.server.onPublish = () => (refusals-- > 0 ? { code: 'RATE_LIMITED', retryable: true, retryAfterMs: 5_000 } : undefined);
+    const client = await world.connected();
+    const startMs = world.clock.now();
+    world.server.onMessage = (message) => {
+      if (message.type === 'publish') arrivals.push({ seq: message.seq, atMs: world.clock.now() - startMs });
+      return false;
+    };
+    const results = ['a', 'b', 'c'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(60_000);
+    expect(results.map(({ value }) => value?.offset)).toEqual([1, 2, 3]);
+    expect(arrivals.map(({ seq }) => seq)).toEqual([1, 2, 3, 1, 2, 3, 1, 2, 3]);
+    const [first, second] = [arrivals[3]!.atMs, arrivals[6]!.atMs - arrivals[3]!.atMs];
+    expect(first).toBeGreaterThanOrEqual(5_000);
+    expect(first).toBeLessThan(5_300);
+    expect(second).toBeGreaterThanOrEqual(5_000);
+    expect(second).toBeLessThan(5_500);
+  });
+
+  it('HF-6.6: a reconnection does not shorten that wait, and a later refusal that asks for more prolongs it', async () => {
+    let refusals = 1;
+    world.server.onPublish = () => (refusals-- > 0 ? { code: 'OVERLOADED', retryable: true, retryAfterMs: 1_000 } : undefined);
+    const client = await world.connected();
+    world.server.onMessage = (message, connection) => {
+      const { server } = world;
+      if (message.type !== 'publish' || server.published.length === 0 || server.published.length > 2) return false;
+      server.published.push(message);
+      const { topic, producer, seq } = message;
+      // The third is not answered before the cut.
+      if (seq === 2) server.refuse(connection, { topic, producer, seq }, { code: 'RATE_LIMITED', retryable: true, retryAfterMs: 30_000 });
+      return true;
+    };
+    const results = ['a', 'b', 'c'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(5);
+    expect(world.seqs()).toEqual([1, 2, 3]);
+    world.network.cut();
+    await world.clock.advance(29_000);
+    expect([world.seqs(), client.status.getSnapshot().phase]).toEqual([[1, 2, 3], 'open']);
+    await world.clock.advance(2_000);
+    expect(results.map(({ value }) => value?.offset)).toEqual([1, 2, 3]);
+  });
+
+  it('HF-6.4: UNKNOWN_TOPIC spends no seq, so that the next one begins a new producer: nothing is lost or doubled', async () => {
+    world.server.unknownTopics.add(T);
+    const client = await world.connected();
+    const refused = ['a', 'b'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(10);
+    world.server.unknownTopics.clear();
+    const stored = ['c', 'd'].map((text) => outcome(client.topic(T).publish(text)));
+    await world.clock.advance(10_000);
+    expect(refused.map(({ code }) => code)).toEqual(['UNKNOWN_TOPIC', 'UNKNOWN_TOPIC']);
+    expect(stored.map(({ value }) => value?.offset)).toEqual([1, 2]);
+    expect([world.stored(), client.outbox.getSnapshot()]).toEqual([['c', 'd'], []]);
+    // Refused in the midst of a log that stands: a hole for the server.
+    world.server.unknownTopics.add(T);
+    const third = outcome(client.topic(T).publish('e'));
+    await world.clock.advance(10);
+    world.server.unknownTopics.clear();
+    const fourth = outcome(client.topic(T).publish('f'));
+    await world.clock.advance(10_000);
+    expect([third.code, fourth.value?.offset, world.stored()]).toEqual(['UNKNOWN_TOPIC', 3, ['c', 'd', 'f']]);
+  });
+
+  it('HF-6.4: after a lost acknowledgement UNKNOWN_TOPIC does not say that nothing was stored: the row is uncertain', async () => {
+    const client = await world.connected();
+    world.server.onMessage = (message, connection) => {
+      if (message.type !== 'publish') return false;
+      world.server.handle(message, connection);
+      world.network.cut();
+      return true;
+    };
+    const sent = outcome(client.topic(T).publish('a'));
+    await world.clock.advance(1);
+    world.server.onMessage = () => false;
+    world.server.unknownTopics.add(T);
+    await world.open(client);
+    expect([sent.code, world.stored(), rows(client)]).toEqual(['UNCERTAIN', ['a'], [{ items: ['a'], state: 'uncertain' }]]);
+  });
+
   it('HF-6.14: a refusal after a commit that happened is healed by the resend', async () => {
     let refusals = 1;
     world.server.onPublish = () => (refusals-- > 0 ? { code: 'STORE_UNAVAILABLE', retryable: true, store: true } : undefined);

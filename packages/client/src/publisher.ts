@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS, HoldfastError, type Ack, type Data, type ErrorMessage, 
 import type { Clock } from './clock.ts';
 import { Deferred } from './deferred.ts';
 import { Computed } from './observable.ts';
-import type { OutboxIdentity, OutboxStore } from './outbox.ts';
+import type { OutboxIdentity, OutboxRecord, OutboxStore } from './outbox.ts';
 import { OutboxWriter } from './outbox-writer.ts';
 import { copyPayload, FRAME_KEYS, frameBytes } from './payload.ts';
 import { Pipeline, type PipelineHost } from './pipeline.ts';
@@ -83,6 +83,9 @@ export class Publisher {
   #isOpen = false;
   #isClosed = false;
   #nextId = 1;
+  #loading: Promise<unknown> = Promise.resolve();
+  /** Why there will never be a record. */
+  #failure: HoldfastError | undefined;
   readonly #flushes = new Set<Deferred<void>>();
 
   constructor(options: PublisherOptions) {
@@ -118,10 +121,30 @@ export class Publisher {
     return count;
   }
 
-  /** Takes the record; resolves with the client's name. */
-  async load(): Promise<string> {
-    const { store, client, random, clock } = this.#options;
-    const { identity, producers, rows } = await store.load();
+  /** When a store that failed is tried again, wall clock ms. */
+  get retryAtMs(): number | undefined {
+    return this.#writer.retryAtMs;
+  }
+
+  /** Tries a store that failed again now. */
+  retryNow(): void {
+    this.#writer.retryNow();
+  }
+
+  /**
+   * Takes the record; resolves with the client's name. A store that fails is tried again; rejects if its failure is final,
+   * and everything published with it.
+   */
+  load(): Promise<string> {
+    const loading = this.#writer.load().then((record) => this.#begin(record));
+    this.#loading = loading.catch((error: HoldfastError) => {
+      if (!this.#isClosed) this.#fail(error);
+    });
+    return loading;
+  }
+
+  #begin({ identity, producers, rows }: OutboxRecord): string {
+    const { client, random, clock } = this.#options;
     const name = client ?? identity?.client ?? randomName(random, 20);
     this.#identity = { ...identity, client: name };
     if (identity?.client !== name) this.#writer.putIdentity(this.#identity);
@@ -191,6 +214,7 @@ export class Publisher {
       row.after(deadlineMs, () =>
         row.outcome.reject(new HoldfastError('PENDING', `not acknowledged within ${deadlineMs} ms; it stays in the outbox`)),
       );
+    this.#watch(row);
     this.#admit(row);
     return row;
   }
@@ -258,8 +282,9 @@ export class Publisher {
   /** Resolves when nothing is on its way any more; rejects with `PENDING` after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void> {
     const deferred = new Deferred<void>();
-    if (this.#isClosed) {
-      deferred.reject(new HoldfastError('CLOSED'));
+    const refusal = this.#isClosed ? new HoldfastError('CLOSED') : this.#failure;
+    if (refusal !== undefined) {
+      deferred.reject(refusal);
       return deferred.promise;
     }
     this.#flushes.add(deferred);
@@ -279,6 +304,9 @@ export class Publisher {
   /** Writes what is left and settles every promise: `PENDING` where the row remains in a persistent store, else `CLOSED`. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    // Nothing that fails is tried again from here on. What was published before the record came is written to it first.
+    void this.#writer.stop();
+    await this.#loading;
     for (const pipeline of this.#all()) {
       pipeline.down();
       pipeline.close();
@@ -300,8 +328,18 @@ export class Publisher {
     for (const flush of this.#flushes) flush.reject(new HoldfastError('CLOSED'));
   }
 
+  /** There will be no record: nothing can be sent. */
+  #fail(error: HoldfastError): void {
+    this.#failure = error;
+    for (const row of this.#rows.values()) row.refuse(error);
+    this.#rows.clear();
+    for (const flush of this.#flushes) flush.reject(error);
+    this.#changed();
+  }
+
   #refusal(row: Row, countMax: number): HoldfastError | undefined {
     if (this.#isClosed) return new HoldfastError('CLOSED');
+    if (this.#failure !== undefined) return this.#failure;
     if (row.signal?.aborted === true) return new HoldfastError('ABORTED', 'aborted before it was published');
     if (this.#rows.size >= countMax) return new HoldfastError('OUTBOX_FULL', `the outbox holds ${countMax} messages`);
     return undefined;
@@ -314,7 +352,6 @@ export class Publisher {
     row.record = { ...row.record, id, ...(subject === undefined ? {} : { subject }) };
     this.#rows.set(id, row);
     if (!this.#isLoaded) return this.#changed();
-    this.#watch(row);
     this.#writer.putRow(row.record);
     if (this.#subject === undefined) this.#unbound.push(row);
     else this.#pipeline(this.#subject, row.record.topic).add(row);

@@ -125,6 +125,8 @@ export class ScriptedServer {
   onPublish: (publish: Publish) => (Refusal & { readonly store?: boolean }) | undefined = () => undefined;
   /** `true`: the message was taken care of. */
   onMessage: (message: ClientMessage, connection: ServerConnection) => boolean = () => false;
+  /** Topics that no pattern matches: refused before anything is looked at, so that no seq is spent (HF-6.4). */
+  readonly unknownTopics = new Set<string>();
   readonly #topics = new Map<number, string>();
 
   constructor(network: { onConnect: (end: never) => void }) {
@@ -298,6 +300,7 @@ export class ScriptedServer {
     const log = this.log(topic);
     const about = { topic, producer: name, seq };
     const refuse = (refusal: Refusal): void => this.refuse(connection, about, refusal);
+    if (this.unknownTopics.has(topic)) return refuse({ code: 'UNKNOWN_TOPIC' });
     if (epoch !== undefined && epoch !== log.epoch) return refuse({ code: 'EPOCH_CHANGED' });
     const key = `${this.subject} ${name}`;
     const producer = log.producers.get(key) ?? { seq: 0, stoppedAt: undefined, outcomes: new Map<number, Outcome>() };
