@@ -453,7 +453,7 @@ export class Hub implements ConnectionHost {
     try {
       return await Promise.race([promise, tooSlow]);
     } finally {
-      this.#clock.clearTimeout(timer!);
+      this.#clock.clearTimeout(timer);
     }
   }
 
