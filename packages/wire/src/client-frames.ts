@@ -35,7 +35,8 @@ const SUBSCRIPTION: Shape = {
   presence: optional(booleanField),
 };
 
-const SHAPES: Readonly<Record<ClientMessage['type'], Shape>> = {
+/** The fields of each message. What a field decides of another is checked beside it, and described in `schema.ts`. */
+export const CLIENT_SHAPES: Readonly<Record<ClientMessage['type'], Shape>> = {
   hello: { client: nameField, token: optional(textField), subscribe: optional(listOf(SUBSCRIPTION)) },
   auth: { id: idField, token: textField },
   subscribe: SUBSCRIPTION,
@@ -103,8 +104,8 @@ export function parseClientFrame(
   if (typeof frame !== 'string') return parseBinary(frame, topicOf);
   const value = parseJson(frame, limits.depthMax, limits.keysMax);
   const type = messageType(value);
-  if (!Object.hasOwn(SHAPES, type)) throw new HoldfastError('UNKNOWN_TYPE', `no message of type "${type.slice(0, 40)}"`);
-  assertShape(type, value, SHAPES[type as ClientMessage['type']]);
+  if (!Object.hasOwn(CLIENT_SHAPES, type)) throw new HoldfastError('UNKNOWN_TYPE', `no message of type "${type.slice(0, 40)}"`);
+  assertShape(type, value, CLIENT_SHAPES[type as ClientMessage['type']]);
   const fields = value as unknown as ClientMessage & { readonly [key: string]: Json };
   switch (fields.type) {
     case 'hello':

@@ -33,7 +33,7 @@ const POSITION = nested({ epoch: nameField, offset: countField, revision: countF
 const MEMBER: Shape = { subject: textField, client: nameField, state: jsonField, since: countField };
 const ENTRY: Shape = { offset: seqField, producer: nameField, seq: countField, from: textField, at: countField };
 
-const READ_PAGE: Shape = { epoch: nameField, first: countField, last: countField, entries: listOf(ENTRY) };
+export const READ_PAGE: Shape = { epoch: nameField, first: countField, last: countField, entries: listOf(ENTRY) };
 
 /** What older servers do not announce is optional. */
 const LIMITS = nested({
@@ -41,7 +41,8 @@ const LIMITS = nested({
   keysMax: optional(seqField),
 });
 
-const SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
+/** The fields of each message. What a field decides of another is checked beside it, and described in `schema.ts`. */
+export const SERVER_SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
   welcome: {
     session: textField,
     subject: textField,
@@ -130,8 +131,8 @@ export function parseServerFrame(frame: string | Uint8Array, topicOf: (number: n
   if (typeof frame !== 'string') return parseBinary(frame, topicOf);
   const value = parseJson(frame, DEPTH_MAX, Number.POSITIVE_INFINITY);
   const type = messageType(value);
-  if (!Object.hasOwn(SHAPES, type)) return undefined;
-  assertShape(type, value, SHAPES[type as ServerMessage['type']]);
+  if (!Object.hasOwn(SERVER_SHAPES, type)) return undefined;
+  assertShape(type, value, SERVER_SHAPES[type as ServerMessage['type']]);
   if (type === 'entry') return entryMessage(value as JsonObject);
   if (type === 'presence') assertPresence(value as JsonObject);
   // What is not announced bounds nothing.

@@ -1,4 +1,7 @@
-/** A small table language for the fields of a message, so that every check names its field (PROTOCOL.md HF-4.1). */
+/**
+ * A small table language for the fields of a message, so that every check names its field (PROTOCOL.md HF-4.1). The same
+ * tables are described as JSON Schema by `schema.ts`, which knows the fields below by their `test`.
+ */
 
 import { HoldfastError } from './error.ts';
 import { isJsonObject, type Json } from './json.ts';
@@ -9,6 +12,8 @@ export interface Field {
   readonly want: string;
   readonly optional: boolean;
   readonly test: (value: unknown) => boolean;
+  /** The values, where it is one of a list. */
+  readonly names?: readonly string[];
   /** For an object, or for each item of a list: its own fields. */
   readonly shape?: Shape;
 }
@@ -44,7 +49,8 @@ export const booleanField: Field = field('true or false', (value) => typeof valu
 export const jsonField: Field = field('a JSON value', (value) => value !== undefined);
 
 export function oneOf(...names: string[]): Field {
-  return field(`one of ${names.map((name) => `"${name}"`).join(', ')}`, (value) => typeof value === 'string' && names.includes(value));
+  const want = `one of ${names.map((name) => `"${name}"`).join(', ')}`;
+  return { ...field(want, (value) => typeof value === 'string' && names.includes(value)), names };
 }
 
 export function optional(required: Field): Field {
