@@ -4,9 +4,13 @@
  */
 
 import { HoldfastError, isTopicName, type Data, type Json, type Member, type Position } from '@holdfast/wire';
+import { Accounts, type Account } from './accounts.ts';
+import type { Charge } from './allowance.ts';
+import { addressGroup } from './client-address.ts';
 import { startOf } from './cursor.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Follower } from './follower.ts';
+import { Meter } from './meter.ts';
 import type { PlainItem } from './plain.ts';
 import { readForViewer } from './reading.ts';
 import { isSubject, type Action, type Grant, type Identity } from './rights.ts';
@@ -30,12 +34,25 @@ export interface FollowOptions {
 }
 
 const KEY_LENGTH_MAX = 256;
+/** How often accounts that are at rest are forgotten, ms. */
+const SWEEP_MS = 1_000;
+
+/** What subjects and addresses use up without a connection. */
+interface Book {
+  readonly subjects: Accounts;
+  readonly addresses: Accounts;
+  sweptAtMs: number;
+}
+
+/** The book of each hub. */
+const books = new WeakMap<Services, Book>();
 
 export class Actor {
   readonly identity: Identity;
   readonly #services: Services;
   readonly #speaker: Speaker;
   readonly #endpoint: Endpoint | undefined;
+  #address: string | undefined;
 
   /** Throws `USAGE` if the identity has no legal subject. */
   constructor(services: Services, speaker: Speaker, identity: Identity, endpoint?: Endpoint) {
@@ -47,6 +64,17 @@ export class Actor {
   }
 
   /**
+   * The same one, asking from a client's address: what it does counts for its subject and for that address as what comes
+   * over connections does, each with a budget of the same size beside theirs, and is refused with `RATE_LIMITED`, or with
+   * `OVERLOADED` while there is too little memory. An actor without an address is never limited.
+   */
+  calledFrom(address: string): Actor {
+    const actor = new Actor(this.#services, this.#speaker, this.identity, this.#endpoint);
+    actor.#address = address;
+    return actor;
+  }
+
+  /**
    * Resolves after the commit. Rejects with the refusal; a retryable one is the caller's to repeat, and only with a key is
    * it then certain to be stored once. Throws `USAGE` at once for what can be no publish.
    */
@@ -54,6 +82,8 @@ export class Actor {
     this.#assertTopic(topic);
     const isKey = idempotencyKey === undefined || (idempotencyKey.length >= 1 && idempotencyKey.length <= KEY_LENGTH_MAX);
     if (!isKey) throw new HoldfastError('USAGE', `an idempotency key has 1 to ${KEY_LENGTH_MAX} characters`);
+    const refusal = this.#charge(() => ({ Publishes: 1, Bytes: sizeOf(data) }));
+    if (refusal !== undefined) return Promise.reject(refusal);
     const { identity } = this;
     const judge =
       this.#endpoint === undefined
@@ -69,6 +99,7 @@ export class Actor {
   /** The answer to a `read` (HF-7.3): entries after or before an offset, at most `limit`, bytes as base64. */
   async read(topic: string, range: Range, limit?: number): Promise<Json> {
     this.#assertTopic(topic);
+    this.#pay({ Requests: 1 });
     const { limits } = this.#services;
     const grant = await this.#ask('read', topic);
     const { log } = (await this.#services.openTopic(topic)).topic;
@@ -79,6 +110,7 @@ export class Actor {
   /** Who shows himself on the topic, in the order of their coming. */
   async members(topic: string): Promise<readonly Member[]> {
     this.#assertTopic(topic);
+    this.#pay({ Requests: 1 });
     await this.#ask('members', topic);
     return (await this.#services.openTopic(topic)).topic.presence.members();
   }
@@ -89,6 +121,7 @@ export class Actor {
    */
   async follow(topic: string, { position, last }: FollowOptions, onItem: (item: PlainItem) => void): Promise<() => void> {
     this.#assertTopic(topic);
+    this.#pay({ Subscribes: 1 });
     const grant = await this.#ask('subscribe', topic);
     const { topic: place, head } = await this.#services.openTopic(topic);
     const follower = new Follower({
@@ -113,8 +146,58 @@ export class Actor {
     return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
   }
 
+  /** Throws what refuses it. */
+  #pay(charge: Charge): void {
+    const refusal = this.#charge(() => charge);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #charge(chargeOf: () => Charge): HoldfastError | undefined {
+    if (this.#address === undefined) return undefined;
+    const { clock, nodeLimits: limits, counters } = this.#services;
+    const { subjects, addresses } = bookOf(this.#services);
+    const address = accountOf(addresses, addressGroup(this.#address));
+    // A meter for this once: its own allowance, that of a connection, is a full one.
+    const meter = new Meter({ limits, clock, address, onLimited: (limit) => counters.countLimit(limit) });
+    meter.subject = accountOf(subjects, this.identity.subject);
+    return meter.charge(chargeOf()) ?? this.#services.lackOfMemory();
+  }
+
   #assertTopic(topic: string): void {
     if (!isTopicName(topic)) throw new HoldfastError('USAGE', `"${String(topic).slice(0, 200)}" is not a topic name (HF-1.1)`);
     if (!this.#services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no rule of this hub matches "${topic}"`);
+  }
+}
+
+function bookOf(services: Services): Book {
+  const { clock, nodeLimits } = services;
+  const now = clock.now();
+  let book = books.get(services);
+  if (book === undefined) {
+    book = { subjects: new Accounts(nodeLimits, 'subject'), addresses: new Accounts(nodeLimits, 'address'), sweptAtMs: now };
+    books.set(services, book);
+  }
+  if (Math.abs(now - book.sweptAtMs) < SWEEP_MS) return book;
+  book.sweptAtMs = now;
+  book.subjects.forgetIdle(now);
+  book.addresses.forgetIdle(now);
+  return book;
+}
+
+/** The account of a key; no connection holds it. */
+function accountOf(accounts: Accounts, key: string): Account {
+  const account = accounts.enter(key);
+  accounts.leave(account);
+  return account;
+}
+
+/** About what it took on the way, bytes. */
+function sizeOf(data: Data): number {
+  if (data instanceof Uint8Array) return data.length;
+  try {
+    return (JSON.stringify(data) as string | undefined)?.length ?? 0;
+  } catch {
+    // No JSON: the speaker refuses it, and says why.
+    return 0;
   }
 }
