@@ -1,1 +1,12 @@
-export {};
+export { createAuthenticate, type AuthenticateOptions } from './authenticate.ts';
+export { createJwtVerifier, type JwtVerifierOptions, type Verifier } from './jwt-verifier.ts';
+export type { KeySet, PublicKey, SecretKey, VerificationKey } from './verification-key.ts';
+export type { RemoteKeySet } from './remote-key-set.ts';
+export type { Algorithm } from './algorithm.ts';
+export { createTokenFinder, TOKEN_SUBPROTOCOL, type FindToken, type TokenSource } from './token-source.ts';
+export { createTickets, TICKET_PREFIX, type Ticket, type Tickets, type TicketsOptions } from './ticket.ts';
+export { covers, createRevocations, parseRevocation, type Revocation, type Revocations, type RevocationsOptions } from './revocation.ts';
+export { combineAuthorize, createCapabilities, type CapabilitiesOptions } from './authorize.ts';
+export type { Capabilities, Capability, CapabilityAction } from './capability.ts';
+export { createApiKeys, type ApiKey, type ApiKeys } from './api-keys.ts';
+export { generateKeyPair, generateSecret, signToken, type PrivateKey, type SigningKey, type SignTokenOptions } from './signing.ts';

@@ -1,0 +1,101 @@
+/**
+ * Tickets: tokens for one use within seconds, for where a lasting one would be seen, such as the URL of a WebSocket. A
+ * back end, or a page with its cookie, gets one over HTTP and connects with it. They live in this process and are lost with it.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { systemClock, type Clock, type Identity } from '@holdfast/server';
+import { HoldfastError } from '@holdfast/wire';
+import { isIdText } from './subject.ts';
+
+/** What every ticket begins with. No JWT does: its first character is `e`. */
+export const TICKET_PREFIX = 'hft_';
+
+/** 256 bits. */
+const RANDOM_BYTES = 32;
+
+export interface TicketsOptions {
+  readonly clock?: Pick<Clock, 'now'>;
+  /** So many unpredictable bytes. Default: those of the operating system. */
+  readonly random?: (bytes: number) => Uint8Array;
+  /** How long a ticket is good, ms. Default 30 000. */
+  readonly lifetimeMs?: number;
+  /** How many may be good at a time. Default 10 000. */
+  readonly ticketsMax?: number;
+}
+
+export interface Ticket {
+  readonly ticket: string;
+  /** Not after the end of the credentials for which it stands, ms since 1970. */
+  readonly expiresAtMs: number;
+}
+
+export interface Tickets {
+  /**
+   * A ticket for whoever has this identity; the connection that it opens has all of it, with the end and the id of the
+   * credentials. Throws `TOKEN_EXPIRED` if they have ended, and `OVERLOADED` if there are as many tickets as there may be.
+   */
+  issue(identity: Identity): Ticket;
+  /** Takes a ticket in, once. Throws `UNAUTHENTICATED`. */
+  redeem(ticket: string): Identity;
+  /** How many are kept; run-out ones count until they are forgotten. */
+  readonly count: number;
+}
+
+interface Kept {
+  readonly identity: Identity;
+  readonly expiresAtMs: number;
+}
+
+export function createTickets({
+  clock = systemClock,
+  random = randomBytes,
+  lifetimeMs = 30_000,
+  ticketsMax = 10_000,
+}: TicketsOptions = {}): Tickets {
+  // By hash: who reads the memory of the process cannot use them, and how long a comparison takes says nothing.
+  const kept = new Map<string, Kept>();
+
+  function issue(identity: Identity): Ticket {
+    if (!isIdText(identity.subject)) throw new HoldfastError('USAGE', 'a ticket is for an identity with a subject of 1 to 256 characters');
+    const nowMs = clock.now();
+    if (identity.expiresAtMs !== undefined && identity.expiresAtMs <= nowMs) throw new HoldfastError('TOKEN_EXPIRED');
+    if (kept.size >= ticketsMax) forget(nowMs);
+    if (kept.size >= ticketsMax) {
+      throw new HoldfastError('OVERLOADED', `${ticketsMax} tickets are waiting to be used`, { retryAfterMs: lifetimeMs });
+    }
+    const ticket = TICKET_PREFIX + Buffer.from(random(RANDOM_BYTES)).toString('base64url');
+    const expiresAtMs = Math.min(nowMs + lifetimeMs, identity.expiresAtMs ?? Infinity);
+    kept.set(hashOf(ticket), { identity, expiresAtMs });
+    return { ticket, expiresAtMs };
+  }
+
+  function redeem(ticket: string): Identity {
+    const hash = hashOf(ticket);
+    const found = kept.get(hash);
+    kept.delete(hash);
+    if (found === undefined) throw refusal('the ticket is not known here: it was used already, has run out, or is of another server');
+    if (found.expiresAtMs <= clock.now()) throw refusal('the ticket has run out');
+    return found.identity;
+  }
+
+  function forget(nowMs: number): void {
+    for (const [hash, { expiresAtMs }] of kept) if (expiresAtMs <= nowMs) kept.delete(hash);
+  }
+
+  return {
+    issue,
+    redeem,
+    get count() {
+      return kept.size;
+    },
+  };
+}
+
+function refusal(message: string): HoldfastError {
+  return new HoldfastError('UNAUTHENTICATED', message, { hint: 'Get a new ticket for every connection.' });
+}
+
+function hashOf(ticket: string): string {
+  return createHash('sha256').update(ticket).digest('base64');
+}
