@@ -1,6 +1,6 @@
 /**
  * What subjects and addresses use up over all their connections. An account lives while it has connections, and after that
- * until its buckets are full again: so their number is bounded by the connections and the rate at which new ones come.
+ * until its buckets are empty again: so their number is bounded by the connections and the rate at which new ones come.
  */
 
 import { Allowance, type RateScope } from './allowance.ts';
@@ -50,6 +50,6 @@ export class Accounts {
   /** Drops what nobody uses and owes nothing. */
   forgetIdle(now: number): void {
     for (const [key, { connectionCount, allowance }] of this.#accounts)
-      if (connectionCount === 0 && allowance.isFull(now)) this.#accounts.delete(key);
+      if (connectionCount === 0 && allowance.isUnused(now)) this.#accounts.delete(key);
   }
 }

@@ -20,24 +20,28 @@ export interface AdmissionOptions {
   readonly onLimited: (limit: LimitName, key: string, isNew: boolean) => void;
 }
 
-/** Where new connections per second are counted, as the time at which the bucket is full again. */
+/** Where new connections per second are counted, as the time at which their bucket is empty again. */
 interface Gate {
-  fullAtMs: number;
+  emptyAtMs: number;
 }
 
-/** Addresses whose rate of coming is remembered; a full table is swept, and forgets those that are at rest. */
+/** Addresses whose rate of coming is remembered; beyond it the one that was new the longest ago is forgotten. */
 const GATES_MAX = 100_000;
 const RETRY_MS = 1_000;
 const TOLD_INTERVAL_MS = 1_000;
+const LOOK_INTERVAL_MS = 1_000;
+/** What sums of fractions, added to the time since 1970, may be wrong by, ms. */
+const ROUNDING_MS = 0.01;
 
 export class Admission {
   readonly subjects: Accounts;
   readonly addresses: Accounts;
   readonly #options: AdmissionOptions;
-  readonly #node: Gate = { fullAtMs: 0 };
+  readonly #node: Gate = { emptyAtMs: 0 };
   readonly #gates = new Map<string, Gate>();
   readonly #told = new Map<LimitName, number>();
   #memoryBytes = 0;
+  #lookedAtMs = -Infinity;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -45,18 +49,23 @@ export class Admission {
     this.addresses = new Accounts(options.limits, 'address');
   }
 
-  /** Memory in use when it was looked at last, bytes. */
+  /** Memory in use, bytes, as of a second ago at the most. */
   get memoryBytes(): number {
+    // By itself, not with the sweep: that one waits for a store, and a slow store is when memory fills.
+    const now = this.#options.clock.now();
+    if (now - this.#lookedAtMs >= LOOK_INTERVAL_MS || now < this.#lookedAtMs) {
+      this.#lookedAtMs = now;
+      this.#memoryBytes = this.#options.memory();
+    }
     return this.#memoryBytes;
   }
 
-  /** Looks at the memory, and forgets who is at rest. Once a second. */
+  /** Forgets who is at rest. */
   sweep(): void {
     const now = this.#options.clock.now();
-    this.#memoryBytes = this.#options.memory();
     this.subjects.forgetIdle(now);
     this.addresses.forgetIdle(now);
-    for (const [key, { fullAtMs }] of this.#gates) if (fullAtMs <= now) this.#gates.delete(key);
+    for (const [key, { emptyAtMs }] of this.#gates) if (emptyAtMs <= now) this.#gates.delete(key);
   }
 
   /** Why a connection from `address` may not come in now; it is counted if it may. */
@@ -67,14 +76,14 @@ export class Admission {
     if (pending >= limits.pendingConnectionsMax) return this.#refuse('pendingConnectionsMax', 'OVERLOADED', address);
     if (this.isMemoryFull()) return this.#refuse('memoryBytesMax', 'OVERLOADED', address);
     const key = groupOf(address);
-    const gate = this.#gates.get(key) ?? { fullAtMs: 0 };
+    const gate = this.#gates.get(key) ?? { emptyAtMs: 0 };
     const waitMs = this.#wait(gate, limits.addressAcceptsPerSecond);
     if (waitMs > 0) return this.#refuse('addressAcceptsPerSecond', 'OVERLOADED', address, waitMs);
     const nodeWaitMs = this.#wait(this.#node, limits.acceptsPerSecond);
     if (nodeWaitMs > 0) return this.#refuse('acceptsPerSecond', 'OVERLOADED', address, nodeWaitMs);
     this.#count(gate, limits.addressAcceptsPerSecond);
     this.#count(this.#node, limits.acceptsPerSecond);
-    if (this.#gates.size >= GATES_MAX && !this.#gates.has(key)) this.#gates.clear();
+    if (this.#gates.size >= GATES_MAX && !this.#gates.has(key)) this.#gates.delete(this.#gates.keys().next().value!);
     this.#gates.set(key, gate);
     return undefined;
   }
@@ -97,20 +106,21 @@ export class Admission {
   }
 
   isMemoryFull(): boolean {
-    return this.#memoryBytes >= this.#options.limits.memoryBytesMax;
+    return this.memoryBytes >= this.#options.limits.memoryBytesMax;
   }
 
+  /** 0 if one may come in, else after how many ms there is room. */
   #wait(gate: Gate, perSecond: number): number {
-    if (perSecond === Infinity) return 0;
     const { clock, limits } = this.#options;
-    const now = clock.now();
-    // Further off than a full burst: the clock was set back.
-    if (gate.fullAtMs > now + limits.burstMs + 1_000 / perSecond) gate.fullAtMs = 0;
-    return Math.max(0, Math.ceil(gate.fullAtMs - now - limits.burstMs));
+    const fullMs = gate.emptyAtMs - clock.now() - limits.burstMs + ROUNDING_MS;
+    // Further off than a burst and one more: the clock was set back.
+    if (fullMs > 1_000 / perSecond + ROUNDING_MS) gate.emptyAtMs = 0;
+    else if (fullMs >= 0) return Math.max(1, Math.ceil(fullMs));
+    return 0;
   }
 
   #count(gate: Gate, perSecond: number): void {
-    if (perSecond !== Infinity) gate.fullAtMs = Math.max(gate.fullAtMs, this.#options.clock.now()) + 1_000 / perSecond;
+    gate.emptyAtMs = Math.max(gate.emptyAtMs, this.#options.clock.now()) + 1_000 / perSecond;
   }
 
   #refuse(

@@ -10,8 +10,8 @@ export interface ExpiryOptions {
 
 /** How long ahead of the end, ms; a fifth of what remains where that is shorter. */
 const WARNING_MS = 30_000;
-/** The longest timer, ms: the systems' own end at 24.8 days, and a clock that is set in between is noticed. */
-const TIMER_MS = 3_600_000;
+/** The longest timer, ms: so late at most is noticed that the clock was set, or that the machine slept. */
+const TIMER_MS = 60_000;
 
 export class Expiry {
   readonly #options: ExpiryOptions;
@@ -23,10 +23,12 @@ export class Expiry {
     this.#options = options;
   }
 
-  /** From now on these credentials count; `undefined`: they do not end. */
+  /** From now on these credentials count; `undefined` or `Infinity`: they do not end. Throws a `TypeError` for what is no time. */
   set(expiresAtMs: number | undefined): void {
     this.clear();
-    if (expiresAtMs === undefined) return;
+    if (expiresAtMs === undefined || expiresAtMs === Infinity) return;
+    // From a hook: the product of 1,000 and a claim that is missing. What can never be over must not count as no end.
+    if (!Number.isFinite(expiresAtMs)) throw new TypeError(`expiresAtMs must be a time in ms, not ${String(expiresAtMs)}`);
     const now = this.#options.clock.now();
     this.#expiresAtMs = expiresAtMs;
     this.#warnAtMs = expiresAtMs - Math.min(WARNING_MS, Math.max(0, expiresAtMs - now) / 5);
@@ -56,6 +58,7 @@ export class Expiry {
       this.#warnAtMs = Infinity;
       this.#options.onWarning(this.#expiresAtMs);
     }
-    if (this.#expiresAtMs !== Infinity) this.#schedule();
+    // The warning may have brought new credentials, or an end to the connection.
+    if (this.#timer === undefined && this.#expiresAtMs !== Infinity) this.#schedule();
   }
 }

@@ -5,7 +5,7 @@
 
 import { HoldfastError } from '@holdfast/wire';
 import type { Account } from './accounts.ts';
-import { Allowance, type Charge, type Rate, type RateScope } from './allowance.ts';
+import { Allowance, type Charge, type Lack, type Rate, type RateScope } from './allowance.ts';
 import type { Clock } from './clock.ts';
 import type { LimitName, NodeLimits } from './node-limits.ts';
 
@@ -31,10 +31,14 @@ const WHOSE: Readonly<Record<RateScope, string>> = {
   address: 'from this address',
 };
 
+type Scopes = readonly (readonly [RateScope, Allowance])[];
+
 export class Meter {
   readonly #options: MeterOptions;
   readonly #own: Allowance;
   readonly #told = new Map<LimitName, number>();
+  /** The narrowest first. */
+  #scopes: Scopes;
   #subject: Account | undefined;
   /** Refusals in the running second, and when that began. */
   #refusals = 0;
@@ -43,11 +47,13 @@ export class Meter {
   constructor(options: MeterOptions) {
     this.#options = options;
     this.#own = new Allowance(options.limits, 'connection');
+    this.#scopes = this.#scopesWith(undefined);
   }
 
   /** Whose it is, as soon as it is known. */
   set subject(account: Account | undefined) {
     this.#subject = account;
+    this.#scopes = this.#scopesWith(account);
   }
 
   get subject(): Account | undefined {
@@ -61,23 +67,25 @@ export class Meter {
   /** Takes what a frame costs, or refuses it with `RATE_LIMITED` and takes nothing. */
   charge(charge: Charge): HoldfastError | undefined {
     const now = this.#options.clock.now();
-    const scopes = this.#scopes();
-    for (const [scope, allowance] of scopes) {
+    let worst: (Lack & { readonly scope: RateScope; readonly limit: ReturnType<Allowance['limitOf']> }) | undefined;
+    for (const [scope, allowance] of this.#scopes) {
       const lack = allowance.lack(charge, now);
-      if (lack === undefined) continue;
-      const limit = allowance.limitOf(lack.rate);
-      this.reached(limit);
-      const message = `more than ${this.#options.limits[limit]} ${WHAT[lack.rate]} per second ${WHOSE[scope]} (limits.${limit})`;
-      return new HoldfastError('RATE_LIMITED', message, { retryAfterMs: lack.waitMs });
+      if (lack !== undefined && lack.waitMs > (worst?.waitMs ?? 0)) worst = { ...lack, scope, limit: allowance.limitOf(lack.rate) };
     }
-    for (const [, allowance] of scopes) allowance.take(charge, now);
-    return undefined;
+    if (worst === undefined) {
+      for (const [, allowance] of this.#scopes) allowance.take(charge, now);
+      return undefined;
+    }
+    const { rate, scope, limit, waitMs } = worst;
+    this.reached(limit);
+    const message = `more than ${this.#options.limits[limit]} ${WHAT[rate]} per second ${WHOSE[scope]} (limits.${limit})`;
+    return new HoldfastError('RATE_LIMITED', message, { retryAfterMs: waitMs });
   }
 
   /** Takes what is not refused however much it is. */
   take(charge: Charge): void {
     const now = this.#options.clock.now();
-    for (const [, allowance] of this.#scopes()) allowance.take(charge, now);
+    for (const [, allowance] of this.#scopes) allowance.force(charge, now);
   }
 
   /** Counts one more refusal; true if there were too many in this second. */
@@ -102,11 +110,8 @@ export class Meter {
     this.#options.onLimited(limit, isNew);
   }
 
-  #scopes(): readonly (readonly [RateScope, Allowance])[] {
-    const { address } = this.#options;
-    const scopes: (readonly [RateScope, Allowance])[] = [['connection', this.#own]];
-    if (this.#subject !== undefined) scopes.push(['subject', this.#subject.allowance]);
-    scopes.push(['address', address.allowance]);
-    return scopes;
+  #scopesWith(subject: Account | undefined): Scopes {
+    const ofSubject: Scopes = subject === undefined ? [] : [['subject', subject.allowance]];
+    return [['connection', this.#own], ...ofSubject, ['address', this.#options.address.allowance]];
   }
 }
