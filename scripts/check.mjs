@@ -30,6 +30,7 @@ const STEPS = [
   { name: 'files', run: script('files.mjs') },
   { name: 'documents', run: script('documents.mjs') },
   { name: 'protocol tables', run: script('protocol-tables.mjs', '--check'), hint: 'node scripts/protocol-tables.mjs' },
+  { name: 'asyncapi', run: script('asyncapi.mjs', '--check'), hint: 'node scripts/asyncapi.mjs' },
   { name: 'figures', run: script('figures.mjs', '--check'), hint: 'node scripts/figures.mjs' },
   { name: 'codes', run: script('codes-used.mjs') },
   { name: 'package shape', run: script('package-shape.mjs') },
