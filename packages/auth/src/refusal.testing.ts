@@ -1,5 +1,8 @@
 /** How attempts are refused, for tests: with which code and words, and that none of them gives the token away. */
 
+// The linter types a test without its package's configuration.
+/// <reference types="node" />
+
 import { HoldfastError } from '@holdfast/wire';
 import { expect } from 'vitest';
 
@@ -38,8 +41,11 @@ function piecesOf(secret: string): string[] {
 
 /** All that a log could show of an error: message, hint, stack, own properties, and the same of its causes. */
 function textOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error === 'object' ? JSON.stringify(error) : String(error);
+  if (!(error instanceof Error)) return JSON.stringify(error) ?? '';
   const own = Object.getOwnPropertyNames(error).filter((name) => name !== 'cause');
-  const texts = own.map((name) => String((error as unknown as Record<string, unknown>)[name]));
+  const texts = own.map((name) => {
+    const value = (error as unknown as Record<string, unknown>)[name];
+    return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  });
   return [...texts, ...(error.cause === undefined ? [] : [textOf(error.cause)])].join('\n');
 }
