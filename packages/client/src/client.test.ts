@@ -30,12 +30,12 @@ describe('a client', () => {
     world.server.refuse(world.server.connection, { topic: 'chat/1' }, { code: 'FORBIDDEN' });
     await world.clock.advance(10);
     expect(view.getSnapshot().phase).toBe('stale');
-    const renewed = outcome(client.renewToken());
+    const renewed = outcome(client.authenticate());
     await world.clock.advance(10);
     expect(world.server.connection.received.at(-1)).toMatchObject({ type: 'auth', token: 'token-2' });
     expect(['value' in renewed, view.getSnapshot().phase]).toEqual([true, 'live']);
     const other = world.client({ token: 'fixed' });
-    expect(() => other.renewToken()).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(() => other.authenticate()).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
 
   it('is the same topic for the same name', () => {

@@ -16,8 +16,8 @@ import {
   type Welcome,
 } from '@holdfast/wire';
 import { systemClock, type Clock } from './clock.ts';
-import { Connection, type Phase, type TokenSource } from './connection.ts';
-import { ignorable } from './deferred.ts';
+import { Connection, type Phase } from './connection.ts';
+import { Credentials, type TokenSource } from './credentials.ts';
 import { Computed, type Observable } from './observable.ts';
 import { createMemoryOutbox } from './outbox-memory.ts';
 import type { OutboxStore } from './outbox.ts';
@@ -35,7 +35,7 @@ import { ClientTopic, type Topic } from './topic.ts';
 export interface ClientOptions {
   /** `ws://` or `wss://`. */
   readonly url: string;
-  /** Who this is: a token, or what gets a fresh one, asked for at every attempt to connect. */
+  /** Who this is: a token, or what gets a fresh one, asked for at every attempt to connect and before the credentials end. */
   readonly token?: TokenSource | undefined;
   /** Where the outbox is kept. Default: memory. */
   readonly store?: OutboxStore | undefined;
@@ -70,6 +70,8 @@ export interface ClientStatus {
   readonly uncertainCount: number;
   /** Who the server says this is, as of the last `welcome`. */
   readonly subject: string | undefined;
+  /** When the credentials end, wall clock ms; `undefined` if they do not, or nobody said so. */
+  readonly expiresAtMs: number | undefined;
   /** What is wrong now; `undefined` when nothing is. */
   readonly lastError: HoldfastError | undefined;
 }
@@ -94,10 +96,12 @@ export interface Client {
   /** Connects now instead of later. */
   retryNow(): void;
   /**
-   * Asks for a token and gives it to the live connection (HF-3.6): subscriptions whose right had ended go on if the new
-   * rights allow. Throws `USAGE` if the token cannot change; rejects as `call` does.
+   * Shows a token to the server (HF-3.6), after a role changed for example; without one it asks the option `token` for one.
+   * Resolves when the server has accepted it: subscriptions whose right had ended go on if the new rights allow. Where the
+   * option is no function, the token takes its place, and a client that was closed for want of a valid one connects again.
+   * Throws `USAGE` without any token; rejects as `call` does, and with `UNAUTHENTICATED` if there is none or it was refused.
    */
-  renewToken(): Promise<void>;
+  authenticate(token?: string): Promise<void>;
   /** Waits up to `drainMs` (default 0) for the outbox, then ends everything: every promise settles, every iteration ends. */
   close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -120,7 +124,7 @@ class HoldfastClient implements Client {
   readonly status: Computed<ClientStatus> = new Computed(() => this.#statusNow());
   readonly outbox: Observable<readonly OutboxRow[]>;
   readonly #clock: Clock;
-  readonly #token: TokenSource | undefined;
+  readonly #credentials: Credentials;
   readonly #random: Random;
   readonly #window: number;
   readonly #connection: Connection;
@@ -141,11 +145,21 @@ class HoldfastClient implements Client {
     const { url, token, clock = systemClock, random = systemRandom, backoff = {}, attemptsMax = Number.POSITIVE_INFINITY } = options;
     const socket = options.socket ?? webSocketFactory(options.WebSocket);
     this.#clock = clock;
-    this.#token = token;
     this.#random = random;
     this.#window = options.window ?? WINDOW;
+    this.#credentials = new Credentials({
+      source: token,
+      clock,
+      random,
+      isOpen: () => this.#connection.isOpen,
+      show: (fresh) => this.#requests.ask((id) => ({ type: 'auth', id, token: fresh }), false),
+      onAccepted: () => {
+        for (const { subscription } of this.#topics.values()) subscription.recovered();
+      },
+      onChange: () => this.status.touch(),
+    });
     this.#connection = new Connection(
-      { url, token, socket, clock, random, backoff, attemptsMax },
+      { url, credentials: this.#credentials, socket, clock, random, backoff, attemptsMax },
       {
         hello: () => this.#hello(),
         onOpen: (welcome) => this.#onOpen(welcome),
@@ -216,15 +230,10 @@ class HoldfastClient implements Client {
     if (this.#isLoaded) this.#connection.retryNow();
   }
 
-  renewToken(): Promise<void> {
-    const source = this.#token;
-    if (typeof source !== 'function') throw new HoldfastError('USAGE', 'renewToken: "token" is not a function, so there is no other one');
-    const renew = async (): Promise<void> => {
-      const token = await source();
-      await this.#requests.ask((id) => ({ type: 'auth', id, token }), false);
-      for (const { subscription } of this.#topics.values()) subscription.recovered();
-    };
-    return ignorable(renew());
+  authenticate(token?: string): Promise<void> {
+    const accepted = this.#credentials.authenticate(token);
+    this.retryNow();
+    return accepted;
   }
 
   close({ drainMs = 0 }: { readonly drainMs?: number | undefined } = {}): Promise<void> {
@@ -246,6 +255,7 @@ class HoldfastClient implements Client {
     if (drainMs > 0) await this.#publisher.flush(drainMs).catch(() => {});
     this.#isEnding = true;
     this.#connection.close();
+    this.#credentials.close();
     this.#requests.close();
     for (const { subscription } of this.#topics.values()) subscription.close();
     const ended = this.#publisher.close();
@@ -271,7 +281,9 @@ class HoldfastClient implements Client {
     return { type: 'hello', client: this.#client, ...(subscribe.length === 0 ? {} : { subscribe }) };
   }
 
-  #onOpen({ subject, limits }: Welcome): void {
+  #onOpen(welcome: Welcome): void {
+    const { subject, limits } = welcome;
+    this.#credentials.welcomed(welcome);
     this.#subject = subject;
     this.#limits = limits;
     // In this order: a signal or a presence, also one that waited, finds its subscription on the server.
@@ -285,6 +297,7 @@ class HoldfastClient implements Client {
   #onDown(): void {
     for (const { subscription } of this.#topics.values()) subscription.down();
     this.#requests.down();
+    this.#credentials.down();
     this.#publisher.down();
   }
 
@@ -310,6 +323,8 @@ class HoldfastClient implements Client {
         if (message.topic === undefined) this.#connection.explain(refusalOf(message));
         else this.#subscription(message.topic)?.paused(refusalOf(message));
         return;
+      case 'expiring':
+        return this.#credentials.expiring(message.expiresAt);
       case 'goaway':
         return this.#connection.leave(message.spreadMs, message.alternate);
       case 'signal':
@@ -341,7 +356,17 @@ class HoldfastClient implements Client {
     const { phase, attempt, lastError } = this.#connection;
     const retryAtMs = this.#connection.retryAtMs ?? this.#publisher.retryAtMs;
     const { queuedCount, uncertainCount } = this.#publisher;
-    return { phase, attempt, retryAtMs, queuedCount, uncertainCount, subject: this.#subject, lastError: this.#storeError ?? lastError };
+    const { expiresAtMs, problem } = this.#credentials;
+    return {
+      phase,
+      attempt,
+      retryAtMs,
+      queuedCount,
+      uncertainCount,
+      subject: this.#subject,
+      expiresAtMs,
+      lastError: this.#storeError ?? lastError ?? problem,
+    };
   }
 }
 

@@ -61,6 +61,7 @@ describe('opening', () => {
       queuedCount: 0,
       uncertainCount: 0,
       subject: 'alice',
+      expiresAtMs: undefined,
       lastError: undefined,
     });
   });
@@ -113,6 +114,15 @@ describe('waiting to connect again (HF-11.3)', () => {
     expect(Math.max(...waits)).toBeLessThan(4_000);
     expect(Math.min(...waits)).toBeLessThan(1_000);
     expect(Math.max(...waits)).toBeGreaterThan(3_000);
+  });
+
+  it('HF-11.1: waits as long as an error before the close asks for', async () => {
+    const client = await world.connected();
+    world.server.refuse(world.server.connection, {}, { code: 'TOO_MANY_CONNECTIONS', retryable: true, retryAfterMs: 30_000 });
+    closeWith(CLOSE_CODES.OVERLOADED.code);
+    const [first] = await attempts(35_000);
+    expect(first).toBeGreaterThanOrEqual(30_000);
+    expect(phaseOf(client)).toBe('open');
   });
 
   it('waits longer and longer, up to 20 s, with jitter, for as long as it takes', async () => {

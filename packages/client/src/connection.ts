@@ -21,18 +21,16 @@ import {
   type Welcome,
 } from '@holdfast/wire';
 import type { Clock } from './clock.ts';
+import type { Credentials } from './credentials.ts';
 import { Link, type Ending } from './link.ts';
 import type { Random } from './random.ts';
 import type { SocketFactory } from './socket.ts';
 
 export type Phase = 'idle' | 'connecting' | 'open' | 'waiting' | 'closed';
 
-/** A token, or what gets a fresh one; asked for at every attempt. */
-export type TokenSource = string | (() => string | Promise<string>);
-
 export interface ConnectionOptions {
   readonly url: string;
-  readonly token: TokenSource | undefined;
+  readonly credentials: Pick<Credentials, 'token' | 'isRenewable'>;
   readonly socket: SocketFactory;
   readonly clock: Clock;
   readonly random: Random;
@@ -156,24 +154,18 @@ export class Connection {
     this.#clearTimer();
     const generation = ++this.#generation;
     this.#enter('connecting');
-    const { token } = this.#options;
-    if (typeof token !== 'function') return this.#open(token);
-    const { clock } = this.#options;
-    this.#timer = clock.setTimeout(() => this.#tokenFailed(generation, `no token within ${WELCOME_DEADLINE_MS} ms`), WELCOME_DEADLINE_MS);
-    void new Promise<string>((resolve) => resolve(token())).then(
+    const token = this.#options.credentials.token();
+    if (!(token instanceof Promise)) return this.#open(token);
+    void token.then(
       (fresh) => {
         if (generation === this.#generation) this.#open(fresh);
       },
-      (cause: unknown) => this.#tokenFailed(generation, `token() failed: ${String(cause)}`, cause),
+      (error: HoldfastError) => {
+        if (generation !== this.#generation) return;
+        this.#lastError = error;
+        this.#wait(false);
+      },
     );
-  }
-
-  #tokenFailed(generation: number, message: string, cause?: unknown): void {
-    if (generation !== this.#generation) return;
-    // An answer that comes later belongs to no attempt.
-    this.#generation += 1;
-    this.#lastError = new HoldfastError('UNAUTHENTICATED', message, { cause });
-    this.#wait(false);
   }
 
   #open(token: string | undefined): void {
@@ -219,19 +211,19 @@ export class Connection {
     if (advice === 'reauthenticate' && ++this.#credentialRefusals >= this.#refusalsMax()) {
       return this.close(error ?? new HoldfastError('UNAUTHENTICATED', `the server refused the credentials (${code})`));
     }
-    this.#wait(advice === 'back-off');
+    this.#wait(advice === 'back-off', error?.retryAfterMs);
   }
 
   /** A token that cannot change is not tried twice. */
   #refusalsMax(): number {
-    return typeof this.#options.token === 'function' ? 2 : 1;
+    return this.#options.credentials.isRenewable ? 2 : 1;
   }
 
-  #wait(isGrowing: boolean): void {
+  #wait(isGrowing: boolean, retryAfterMs = 0): void {
     const { clock, random, backoff, attemptsMax } = this.#options;
     if (this.#attempt >= attemptsMax) return this.close();
     if (isGrowing) this.#attempt = Math.max(this.#attempt, 1);
-    const delayMs = backoffDelayMs(this.#attempt, this.#spreadMs, random(), backoff);
+    const delayMs = retryAfterMs + backoffDelayMs(this.#attempt, this.#spreadMs, random(), backoff);
     this.#attempt += 1;
     this.#retryAtMs = clock.now() + delayMs;
     this.#timer = clock.setTimeout(() => this.#connect(), delayMs);

@@ -121,6 +121,10 @@ export class ScriptedServer {
   /** It never beats by itself, so it promises none for long. */
   heartbeatMs = 1_000_000_000;
   spreadMs = 250;
+  /** When it was welcomed, by its own clock. */
+  readonly timeMs = 1_000_000;
+  /** Until when credentials are valid that are shown from now on, by its own clock. */
+  expiresAtMs: number | undefined;
   /** Says how a publish is refused, instead of storing it; `store`: stored before the refusal is sent. */
   onPublish: (publish: Publish) => (Refusal & { readonly store?: boolean }) | undefined = () => undefined;
   /** `true`: the message was taken care of. */
@@ -229,7 +233,7 @@ export class ScriptedServer {
       case 'call':
         return connection.send({ type: 'reply', id: message.id, data: { method: message.method, data: message.data ?? null } });
       case 'auth':
-        return connection.send({ type: 'reply', id: message.id, data: { subject: this.subject } });
+        return connection.send({ type: 'reply', id: message.id, data: { subject: this.subject, ...this.#expiry() } });
       case 'ping':
         return connection.send({ type: 'pong' });
       case 'pong':
@@ -248,9 +252,13 @@ export class ScriptedServer {
   #welcome(hello: Hello, connection: ServerConnection): void {
     connection.hello = hello;
     this.hellos.push(hello);
-    const { limits, subject, heartbeatMs, spreadMs } = this;
-    connection.send({ type: 'welcome', session: 's', subject, heartbeatMs, spreadMs, time: 1, limits });
+    const { limits, subject, heartbeatMs, spreadMs, timeMs: time } = this;
+    connection.send({ type: 'welcome', session: 's', subject, heartbeatMs, spreadMs, time, ...this.#expiry(), limits });
     for (const request of hello.subscribe ?? []) this.#subscribe(request, connection);
+  }
+
+  #expiry(): { expiresAt?: number } {
+    return this.expiresAtMs === undefined ? {} : { expiresAt: this.expiresAtMs };
   }
 
   #subscribe(
