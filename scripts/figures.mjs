@@ -32,6 +32,29 @@ export function benchTable(result) {
   return `${markdownTable(['what', 'median', 'min', 'max', 'unit'], rows)}\n\n${caption}`;
 }
 
+/** The table of bench/results/power-loss.json: after how many of the cuts something was wrong. */
+export function powerLossTable({ rows, seed, ...result }) {
+  const head = [
+    '`synchronous`',
+    'cuts',
+    'an acknowledged entry lost',
+    'file damaged',
+    'batch torn',
+    'hole in a topic',
+    'most batches lost by one cut',
+  ];
+  const cells = rows.map(({ mode, cuts, cutsLost, cutsDamaged, cutsTorn, cutsHoled, lostMax }) =>
+    [mode, cuts, cutsLost, cutsDamaged, cutsTorn, cutsHoled, lostMax].map((cell) =>
+      typeof cell === 'number' ? cell.toLocaleString('en-US') : cell,
+    ),
+  );
+  const runs = rows.map(({ mode, run }) => {
+    const [batches, writes, syncs] = [run.batches, run.writes, run.syncs].map((count) => count.toLocaleString('en-US'));
+    return `${mode}: ${batches} batches acknowledged, ${writes} writes, ${syncs} syncs.`;
+  });
+  return `${markdownTable(head, cells)}\n\n${provenanceOf(result)} Seed ${seed}. The runs: ${runs.join(' ')}`;
+}
+
 /** The printed output of a command, as its result file keeps it. */
 export function outputBlock(result) {
   return `\`\`\`\n$ ${result.command}\n${result.output.join('\n')}\n\`\`\`\n\n${provenanceOf(result)}`;
@@ -39,7 +62,11 @@ export function outputBlock(result) {
 
 function figures() {
   const resultOf = (name) => JSON.parse(readFileSync(join(root, 'bench/results', `${name}.json`), 'utf8'));
-  return { append: benchTable(resultOf('append')), replay: outputBlock(resultOf('replay')) };
+  return {
+    append: benchTable(resultOf('append')),
+    'power-loss': powerLossTable(resultOf('power-loss')),
+    replay: outputBlock(resultOf('replay')),
+  };
 }
 
 if (isMain(import.meta)) {
