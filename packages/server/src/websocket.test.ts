@@ -1,180 +1,51 @@
 /** The adapter, over real sockets on the loopback interface. */
 
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
-import { connect, type AddressInfo, type Socket as NetSocket } from 'node:net';
+import { createServer } from 'node:http';
+import { connect, type Socket as NetSocket } from 'node:net';
 import { HoldfastError, type Json } from '@holdfast/wire';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { WebSocket, WebSocketServer, type ClientOptions } from 'ws';
-import { createHub, type Hub, type HubOptions } from './hub.ts';
-import { createMemoryStore } from './store-memory.ts';
-import { attach, listen, SUBPROTOCOL, type HoldfastServer, type ListenOptions } from './websocket.ts';
-
-const HELLO = '{"type":"hello","client":"tab","token":"alice"}';
+import { WebSocketServer } from 'ws';
+import type { Hub } from './hub.ts';
+import type { HoldfastServer, ListenOptions } from './listen.ts';
+import {
+  afterwards,
+  endAll,
+  HELLO,
+  maskedFrame,
+  newHub,
+  Peer,
+  startHttp,
+  start as startOn,
+  upgrade,
+  welcomed,
+} from './real-peer.testing.ts';
+import { attach, SUBPROTOCOL } from './websocket.ts';
 
 let hub: Hub;
-/** What is to be ended after the test, last first. */
-const cleanup: (() => Promise<void> | void)[] = [];
 
 beforeEach(() => {
   hub = newHub();
 });
 
-afterEach(async () => {
-  for (const end of cleanup.splice(0).reverse()) await end();
-});
+afterEach(endAll);
 
-function newHub(options: Partial<HubOptions> = {}): Hub {
-  const made = createHub({ store: createMemoryStore(), maintainIntervalMs: 0, onError: () => undefined, ...options });
-  cleanup.push(() => made.close());
-  return made;
+function start(options: Partial<ListenOptions> = {}): Promise<HoldfastServer> {
+  return startOn({ hub, ...options });
 }
 
-async function start(options: Partial<ListenOptions> = {}): Promise<HoldfastServer> {
-  const server = await listen({ hub, port: 0, ...options });
-  cleanup.push(() => server.close());
-  return server;
+function upgradeText(path: string): string {
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+  return `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${key}\r\n\r\n`;
 }
 
-async function startHttp(): Promise<{ http: Server; url: string; port: number }> {
-  const http = createServer();
-  await new Promise<void>((resolve) => void http.listen(0, '127.0.0.1', resolve));
-  cleanup.push(
-    () =>
-      new Promise<void>((resolve) => {
-        http.close(() => resolve());
-        http.closeAllConnections();
-      }),
-  );
-  const { port } = http.address() as AddressInfo;
-  return { http, port, url: `ws://127.0.0.1:${port}` };
+/** A peer that says something and is gone at once. */
+async function resetAfter(port: number, text: string): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await new Promise<void>((resolve) => void socket.once('connect', resolve));
+  socket.write(text);
+  socket.resetAndDestroy();
 }
-
-/** A peer and everything that it was sent, to be taken one by one. */
-class Peer {
-  readonly socket: WebSocket;
-  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
-  readonly opened: Promise<void>;
-  #arrived: (string | Buffer)[] = [];
-  #wanted: ((frame: string | Buffer) => void)[] = [];
-
-  constructor(url: string, protocols: string[] = [SUBPROTOCOL], options: ClientOptions = {}) {
-    this.socket = new WebSocket(url, protocols, { perMessageDeflate: true, ...options });
-    this.opened = new Promise((resolve, reject) => void this.socket.once('open', resolve).once('error', reject));
-    this.opened.catch(() => undefined);
-    this.socket.on('error', () => undefined);
-    this.closed = new Promise((resolve) => void this.socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() })));
-    this.socket.on('message', (data: Buffer, isBinary) => this.#arrive(isBinary ? data : data.toString()));
-    cleanup.push(() => this.socket.terminate());
-  }
-
-  send(...frames: (string | Uint8Array)[]): void {
-    for (const frame of frames) this.socket.send(frame);
-  }
-
-  /** The next frame. */
-  next(): Promise<string | Buffer> {
-    const frame = this.#arrived.shift();
-    return frame === undefined ? new Promise((resolve) => this.#wanted.push(resolve)) : Promise.resolve(frame);
-  }
-
-  async message(): Promise<{ readonly [key: string]: Json }> {
-    return JSON.parse((await this.next()) as string) as { readonly [key: string]: Json };
-  }
-
-  #arrive(frame: string | Buffer): void {
-    const wanted = this.#wanted.shift();
-    if (wanted === undefined) this.#arrived.push(frame);
-    else wanted(frame);
-  }
-}
-
-async function welcomed(url: string, hello: string = HELLO): Promise<Peer> {
-  const peer = new Peer(url);
-  await peer.opened;
-  peer.send(hello);
-  expect(await peer.message()).toMatchObject({ type: 'welcome' });
-  return peer;
-}
-
-/** A frame as a client must mask it (RFC 6455 section 5.3), with a key of zeros. */
-function maskedFrame(opcode: number, payload: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
-}
-
-/** The HTTP answer to an upgrade request, and the stream that it came on. */
-function upgrade(
-  port: number,
-  path: string,
-  headers: Record<string, string> = {},
-): Promise<{ response: IncomingMessage; stream?: NetSocket }> {
-  return new Promise((resolve, reject) => {
-    const asking = request({
-      port,
-      host: '127.0.0.1',
-      path,
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-        ...headers,
-      },
-    });
-    asking.once('response', (response) => {
-      response.resume();
-      resolve({ response });
-    });
-    asking.once('upgrade', (response, stream) => {
-      cleanup.push(() => void stream.destroy());
-      resolve({ response, stream: stream as NetSocket });
-    });
-    asking.once('error', reject);
-    asking.end();
-  });
-}
-
-describe('listen', () => {
-  test('a session, with its address', async () => {
-    const server = await start();
-    expect(server.url).toBe(`ws://127.0.0.1:${server.port}`);
-    const peer = await welcomed(server.url);
-    peer.send('{"type":"ping","id":1}');
-    expect(await peer.message()).toEqual({ type: 'pong', id: 1 });
-  });
-
-  test('rejects with what the operating system says', async () => {
-    const { port } = await start();
-    await expect(listen({ hub: newHub(), port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
-  });
-
-  test('plain HTTP goes to its own listener, 404 by default', async () => {
-    const { port } = await start();
-    expect((await fetch(`http://127.0.0.1:${port}/x`)).status).toBe(404);
-    hub = newHub();
-    const other = await start({ request: (_request, response) => void response.end('mine') });
-    expect(await (await fetch(`http://127.0.0.1:${other.port}/x`)).text()).toBe('mine');
-  });
-
-  test('HF-8.3: close says goaway and 4200, and can be called again', async () => {
-    const server = await start();
-    const peer = await welcomed(server.url);
-    await Promise.all([server.close(), server.close()]);
-    expect(await peer.message()).toMatchObject({ type: 'goaway', spreadMs: 100 });
-    expect(await peer.closed).toEqual({ code: 4200, reason: 'GOING_AWAY' });
-    await server.close();
-    await expect(fetch(`http://127.0.0.1:${server.port}/`)).rejects.toThrow();
-  });
-
-  test('close does not wait for a peer that never answers the closing handshake', async () => {
-    const server = await start();
-    const { stream } = await upgrade(server.port, '/', { 'sec-websocket-protocol': SUBPROTOCOL });
-    // It reads nothing and answers nothing.
-    stream!.pause();
-    stream!.on('error', () => undefined);
-    await server.close();
-    expect(hub.connectionCount).toBe(0);
-  });
-});
 
 describe('HF-2.1: the subprotocol', () => {
   test.each<[string[], string]>([
@@ -294,15 +165,7 @@ describe('HF-2.2: paths', () => {
 
   test('an unknown one that is reset at once does not end the process', async () => {
     const { port, url } = await start();
-    for (let count = 0; count < 20; count++) {
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      await new Promise<void>((resolve) => void socket.once('connect', resolve));
-      socket.write(
-        'GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-      );
-      socket.resetAndDestroy();
-    }
+    for (let count = 0; count < 20; count++) await resetAfter(port, upgradeText('/nowhere'));
     await welcomed(url);
     expect(hub.connectionCount).toBe(1);
   });
@@ -324,7 +187,7 @@ describe('attach', () => {
   test('leaves other upgrades to the other listeners', async () => {
     const { http, url, port } = await startHttp();
     const others = new WebSocketServer({ noServer: true });
-    cleanup.push(() => others.close());
+    afterwards(() => others.close());
     attach(http, { hub, paths: { '/hf': {} } });
     http.on('upgrade', (request_, stream, head) => {
       if (request_.url === '/other') others.handleUpgrade(request_, stream, head, (socket) => socket.send('other'));
@@ -419,5 +282,208 @@ describe('HF-7.2: a reader that is really slow', () => {
     await peer.message();
     for (let at = 1; at <= 50; at++) void hub.publish('t', [at, 'x'.repeat(10_000)]);
     for (let at = 1; at <= 50; at++) expect(await peer.message()).toMatchObject({ offset: at });
+  });
+});
+
+describe('HF-2.5: whose pages may connect', () => {
+  async function answer(url: string, headers: Record<string, string>): Promise<Peer> {
+    const peer = new Peer(url, [SUBPROTOCOL], { headers });
+    await peer.opened;
+    peer.send(HELLO);
+    return peer;
+  }
+
+  test('a foreign one is accepted, told by name, and closed with 4002', async () => {
+    const { url } = await start();
+    const peer = await answer(url, { Origin: 'https://evil.example' });
+    const told = await peer.message();
+    expect(told).toMatchObject({ type: 'error', code: 'ORIGIN_REFUSED', retryable: false });
+    expect(told['message']).toContain('https://evil.example');
+    expect(await peer.closed).toEqual({ code: 4002, reason: 'ORIGIN_REFUSED' });
+    await vi.waitFor(() => expect(hub.connectionCount).toBe(0));
+  });
+
+  test('none, one of this machine, and one that is listed are welcome', async () => {
+    const { url } = await start({ origins: ['https://app.example.com', 'capacitor://localhost'] });
+    for (const origin of [undefined, 'http://localhost:5173', 'https://app.example.com', 'capacitor://localhost']) {
+      const peer = await answer(url, origin === undefined ? {} : { Origin: origin });
+      expect(await peer.message()).toMatchObject({ type: 'welcome' });
+    }
+  });
+
+  test('behind a trusted proxy the host that the browser asked counts, from anybody else it does not', async () => {
+    const headers = { Origin: 'https://chat.example.com', 'X-Forwarded-Host': 'chat.example.com', 'X-Forwarded-Proto': 'https' };
+    const [behind, open] = [await start({ behindProxy: true }), await start()];
+    expect(await (await answer(behind.url, headers)).message()).toMatchObject({ type: 'welcome' });
+    expect(await (await answer(open.url, headers)).message()).toMatchObject({ code: 'ORIGIN_REFUSED' });
+  });
+
+  test('what is no origin is refused at once', () => {
+    expect(() => attach(createServer(), { hub, origins: ['app.example.com'] })).toThrow(/"app.example.com" in origins/);
+  });
+});
+
+describe('whose connection it is', () => {
+  async function addressOf(options: Partial<ListenOptions>, forwarded: string): Promise<string> {
+    let seen = '';
+    const authenticate = ({ address }: { readonly address: string }): { subject: string } => {
+      seen = address;
+      return { subject: 'a' };
+    };
+    const { url } = await start({ ...options, paths: { '/': { authenticate } } });
+    const peer = new Peer(url, [SUBPROTOCOL], { headers: { 'X-Forwarded-For': forwarded } });
+    await peer.opened;
+    peer.send(HELLO);
+    expect(await peer.message()).toMatchObject({ type: 'welcome' });
+    return seen;
+  }
+
+  test('nobody’s word counts by default', async () => {
+    expect(await addressOf({}, '203.0.113.7')).toBe('127.0.0.1');
+  });
+
+  test('a trusted proxy’s does; behindProxy trusts those of this machine', async () => {
+    expect(await addressOf({ trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'] }, '1.1.1.1, 203.0.113.7, 10.0.0.9')).toBe('203.0.113.7');
+    expect(await addressOf({ behindProxy: true }, '1.1.1.1, 203.0.113.7')).toBe('203.0.113.7');
+    expect(await addressOf({ behindProxy: true, trustedProxies: ['10.0.0.0/8'] }, '203.0.113.7')).toBe('127.0.0.1');
+  });
+
+  test('what is no proxy is refused at once', () => {
+    expect(() => attach(createServer(), { hub, trustedProxies: ['proxy'] })).toThrow(/"proxy" in trustedProxies/);
+  });
+});
+
+describe('HF-2.6: no room', () => {
+  test('is said instead of the upgrade, with the time to come back, and costs no connection', async () => {
+    const asked: string[] = [];
+    hub.admit = (address) => {
+      asked.push(address);
+      return new HoldfastError('OVERLOADED', 'too many at once', { retryAfterMs: 2_500 });
+    };
+    const { port } = await start({ trustedProxies: ['loopback'] });
+    const { response, body } = await upgrade(port, '/', { 'x-forwarded-for': '2001:db8::7' });
+    expect([response.statusCode, response.headers['retry-after'], response.headers['content-type'], response.headers.connection]).toEqual([
+      503,
+      '3',
+      'application/json',
+      'close',
+    ]);
+    expect(JSON.parse(await body!)).toEqual({ code: 'OVERLOADED', message: 'too many at once', hint: expect.any(String) });
+    expect([asked, hub.connectionCount]).toEqual([['2001:db8::7'], 0]);
+  });
+
+  test('whatever the time, at least a second is named', async () => {
+    hub.admit = () => new HoldfastError('OVERLOADED', undefined, { retryAfterMs: 1 });
+    const { port } = await start();
+    expect((await upgrade(port, '/')).response.headers['retry-after']).toBe('1');
+    hub.admit = () => new HoldfastError('TOO_MANY_CONNECTIONS');
+    expect((await upgrade(port, '/')).response.headers['retry-after']).toBe('1');
+  });
+
+  test('an unknown path does not ask', async () => {
+    hub.admit = () => expect.unreachable();
+    const { port } = await start();
+    expect((await upgrade(port, '/nowhere')).response.statusCode).toBe(404);
+  });
+
+  test('who resets the connection at once does not end the process', async () => {
+    hub.admit = () => new HoldfastError('OVERLOADED');
+    const { port } = await start();
+    for (let count = 0; count < 20; count++) await resetAfter(port, upgradeText('/'));
+    expect((await upgrade(port, '/')).response.statusCode).toBe(503);
+  });
+
+  test('the hub’s own: connections at a time', async () => {
+    hub = newHub({ limits: { connectionsMax: 1 } });
+    const { port, url } = await start();
+    await welcomed(url);
+    const { response, body } = await upgrade(port, '/');
+    expect(response.statusCode).toBe(503);
+    expect(JSON.parse(await body!)).toMatchObject({ code: 'TOO_MANY_CONNECTIONS' });
+  });
+});
+
+describe('before it is known who is there', () => {
+  /** The beginning of a text frame that says it will have a payload of `bytes`. */
+  function frameHead(bytes: number): Buffer {
+    const head = Buffer.alloc(14);
+    head.set([0x81, 0xff]);
+    head.writeBigUInt64BE(BigInt(bytes), 2);
+    return head;
+  }
+
+  /** What the server says until it ends the stream. */
+  async function allOf(stream: NetSocket): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('error', () => undefined);
+    await new Promise<void>((resolve) => void stream.once('end', resolve).once('close', resolve));
+    return Buffer.concat(chunks);
+  }
+
+  const CLOSED_TOO_LARGE = Buffer.concat([Buffer.from([0x88, 11, 0x03, 0xf1]), Buffer.from('TOO_LARGE')]);
+
+  test('half a frame of many bytes ends the connection, which is told why', async () => {
+    hub = newHub({ limits: { frameBytesMax: 4_194_304 } });
+    const { port } = await start();
+    const { stream } = await upgrade(port, '/', { 'sec-websocket-protocol': SUBPROTOCOL });
+    expect(hub.connectionCount).toBe(1);
+    const said = allOf(stream!);
+    stream!.write(Buffer.concat([frameHead(2_097_152), Buffer.alloc(1_048_576, 'x')]));
+    expect(await said).toEqual(CLOSED_TOO_LARGE);
+    stream!.end();
+    await vi.waitFor(() => expect(hub.connectionCount).toBe(0));
+  });
+
+  test('many small frames do as well', async () => {
+    const { port } = await start({ paths: { '/': { authenticate: () => new Promise(() => undefined) } } });
+    const { stream } = await upgrade(port, '/', { 'sec-websocket-protocol': SUBPROTOCOL });
+    const said = allOf(stream!);
+    // Pongs of the protocol underneath (RFC 6455 section 5.5.3): nothing of them comes to the hub.
+    const pong = maskedFrame(10, new Uint8Array(100));
+    for (let sent = 0; sent <= 131_072; sent += pong.length) stream!.write(pong);
+    expect(await said).toEqual(CLOSED_TOO_LARGE);
+  });
+
+  test('nothing that comes after it is heard, and none of it resets the connection', async () => {
+    hub = newHub({ limits: { helloBytesMax: 4_096 } });
+    const heard: string[] = [];
+    const { port, http } = await start({ paths: { '/': { authenticate: ({ client }) => ({ subject: (heard.push(client), client) }) } } });
+    const readToItsEnd = new Promise<void>((resolve) => void http.once('connection', (served) => served.once('end', resolve)));
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    afterwards(() => void socket.destroy());
+    const errors: unknown[] = [];
+    socket.on('error', (error) => errors.push(error));
+    const said = allOf(socket);
+    socket.write(upgradeText('/'));
+    for (let sent = 0; sent <= 4_096; sent += 106) socket.write(maskedFrame(10, new Uint8Array(100)));
+    expect((await said).subarray(-CLOSED_TOO_LARGE.length)).toEqual(CLOSED_TOO_LARGE);
+    socket.write(maskedFrame(1, Buffer.from(HELLO)));
+    socket.end();
+    await readToItsEnd;
+    await vi.waitFor(() => expect(hub.connectionCount).toBe(0));
+    expect([heard, errors]).toEqual([[], []]);
+  });
+
+  test('what comes with the upgrade itself counts', async () => {
+    hub = newHub({ limits: { helloBytesMax: 4_096 } });
+    const { port } = await start();
+    const socket = connect(port, '127.0.0.1');
+    afterwards(() => void socket.destroy());
+    const said = allOf(socket);
+    socket.write(Buffer.concat([Buffer.from(upgradeText('/')), frameHead(10_000), Buffer.alloc(8_000, 'x')]));
+    const all = await said;
+    expect(all.toString()).toMatch(/^HTTP\/1\.1 101 /);
+    expect(all.subarray(-CLOSED_TOO_LARGE.length)).toEqual(CLOSED_TOO_LARGE);
+  });
+
+  test('the bound is gone once it is known', async () => {
+    hub = newHub({ limits: { helloBytesMax: 4_096 } });
+    const { url } = await start();
+    const peer = await welcomed(url);
+    for (let id = 1; id <= 3; id++) {
+      peer.send(JSON.stringify({ type: 'ping', id, padding: 'x'.repeat(4_000) }));
+      expect(await peer.message()).toEqual({ type: 'pong', id });
+    }
   });
 });

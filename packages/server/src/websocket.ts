@@ -1,16 +1,17 @@
 /**
- * The socket and HTTP adapter: `ws` for the handshake, reading and control frames. The only file of this package that
- * knows a socket library (RFC 6455; PROTOCOL.md HF-2).
+ * The sockets of a server: which upgrades a hub takes, on whose behalf, and each accepted socket as the hub's port. `ws`
+ * does the handshake, reading and control frames; the only file of this package that knows a socket library (RFC 6455;
+ * PROTOCOL.md HF-2). What concerns the whole server is in `listen.ts`.
  */
 
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '@holdfast/wire';
-import { WebSocketServer, type RawData, type WebSocket } from 'ws';
-import { systemClock } from './clock.ts';
+import { WebSocketServer, type RawData, type ServerOptions, type WebSocket } from 'ws';
+import { clientAddress, parseTrustedProxies } from './client-address.ts';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import type { Hub } from './hub.ts';
+import { parseOrigins } from './origin.ts';
 import type { Socket, SocketListener } from './socket.ts';
 
 /** HF-2.1. */
@@ -20,6 +21,17 @@ export interface AttachOptions {
   readonly hub: Hub;
   /** What each path allows. Default: `{ '/': {} }`, everything for everybody: for development. */
   readonly paths?: Readonly<Record<string, EndpointOptions>>;
+  /**
+   * Whose pages may connect, besides those of the host itself, those of this machine to this machine, and what is no browser:
+   * `https://app.example.com`, `https://*.example.com`, `capacitor://localhost`, `null`; or `'any'`. Default: none. Others
+   * are told `ORIGIN_REFUSED` and closed with 4002.
+   */
+  readonly origins?: readonly string[] | 'any';
+  /**
+   * Proxies whose `X-Forwarded-For`, `-Host` and `-Proto` count: addresses, networks such as `10.0.0.0/8`, and `loopback`.
+   * Default: none.
+   */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** A hub that takes upgrades from an HTTP server. */
@@ -30,46 +42,38 @@ export interface Attachment {
 
 /** How often the operating system asks an idle peer whether it is there, ms: a plain client need never answer anything else. */
 const KEEP_ALIVE_MS = 30_000;
-/** How long a closing handshake may take when the server itself closes, ms. */
-const CLOSING_MS = 1_000;
+/** How long the closing handshake of one socket may take, ms: the hub has let go of it, and counts it no more. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 /** The upgrade listeners of this module by server, and the paths that each of them serves. */
 const attachments = new WeakMap<Server, Map<(...args: never[]) => void, ReadonlySet<string>>>();
 
 /**
  * Lets a hub take the upgrades of an existing HTTP or HTTPS server on the given paths. Other upgrades are left to the
- * server's other listeners; where there is none, they are refused with 404 (HF-2.2). Throws `USAGE` for a path that does
- * not begin with `/`, or that another hub serves there.
+ * server's other listeners; where there is none, they are refused with 404 (HF-2.2). When the hub has no room, with 503.
+ * Throws `USAGE` for a path that does not begin with `/`, or that another hub serves there, and for what is no origin or
+ * proxy.
  */
-export function attach(server: Server, options: AttachOptions): Attachment {
-  const attachment = attachSockets(server, options);
-  return { detach: () => attachment.detach() };
-}
-
-interface SocketAttachment extends Attachment {
-  /** Drops every socket that is still there. */
-  terminate(): void;
-}
-
-function attachSockets(server: Server, { hub, paths = { '/': {} } }: AttachOptions): SocketAttachment {
+export function attach(server: Server, { hub, paths = { '/': {} }, origins = [], trustedProxies = [] }: AttachOptions): Attachment {
   const endpoints = new Map(Object.entries(paths).map(([path, options]) => [path, new Endpoint(options)]));
   const others = attachments.get(server) ?? new Map<(...args: never[]) => void, ReadonlySet<string>>();
   for (const path of endpoints.keys()) assertFree(path, others.values());
-  const acceptor = new WebSocketServer({
-    noServer: true,
-    maxPayload: hub.services.limits.frameBytesMax,
-    perMessageDeflate: false,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-  });
+  const proxies = parseTrustedProxies(trustedProxies);
+  const originRefusal = parseOrigins(origins, proxies);
+  const acceptor = createAcceptor(hub.services.limits.frameBytesMax);
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const endpoint = endpoints.get(pathOf(request));
     if (endpoint === undefined) {
-      if (isLastOfAll(server, onUpgrade, pathOf(request))) refuse(stream);
+      if (isLastOfAll(server, onUpgrade, pathOf(request))) refuse(stream, 404, { 'Content-Type': 'text/plain' }, NOT_FOUND_BODY);
       return;
     }
+    const address = clientAddress(request, proxies);
+    // The one refusal that comes before the handshake: it must cost less than accepting would.
+    const overload = hub.admit(address);
+    if (overload !== undefined) return refuseAdmission(stream, overload);
     request.socket.setKeepAlive(true, KEEP_ALIVE_MS);
     acceptor.handleUpgrade(request, stream, head, (socket) => {
-      const address = request.socket.remoteAddress ?? '';
+      const refusal = originRefusal(request);
       hub.accept(new WsSocket(socket, stream), {
         endpoint,
         address,
@@ -77,6 +81,7 @@ function attachSockets(server: Server, { hub, paths = { '/': {} } }: AttachOptio
         url: request.url ?? '/',
         protocols: offeredOf(request),
         isProtocol: socket.protocol === SUBPROTOCOL,
+        ...(refusal === undefined ? {} : { refusal }),
       });
     });
   };
@@ -87,10 +92,19 @@ function attachSockets(server: Server, { hub, paths = { '/': {} } }: AttachOptio
       server.off('upgrade', onUpgrade);
       others.delete(onUpgrade);
     },
-    terminate: () => {
-      for (const socket of acceptor.clients) socket.terminate();
-    },
   };
+}
+
+function createAcceptor(frameBytesMax: number): WebSocketServer {
+  const options: ServerOptions & { readonly closeTimeout: number } = {
+    noServer: true,
+    clientTracking: false,
+    maxPayload: frameBytesMax,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  };
+  return new WebSocketServer(options);
 }
 
 function assertFree(path: string, taken: Iterable<ReadonlySet<string>>): void {
@@ -106,52 +120,6 @@ function isLastOfAll(server: Server, listener: (...args: never[]) => void, path:
   return [...ours.values()].every((paths) => !paths.has(path)) && [...ours.keys()].at(-1) === listener;
 }
 
-export interface ListenOptions extends AttachOptions {
-  /** Default 8080; 0 takes any free one. */
-  readonly port?: number;
-  /** Default `127.0.0.1`: this machine only. */
-  readonly host?: string;
-  /** Answers plain HTTP requests. Default: 404. */
-  readonly request?: RequestListener;
-}
-
-export interface HoldfastServer {
-  /** Such as `ws://127.0.0.1:8080`; append a path. */
-  readonly url: string;
-  readonly port: number;
-  readonly http: Server;
-  /** Closes the hub (with `goaway`), then the HTTP server. Idempotent. */
-  close(): Promise<void>;
-}
-
-/** A server of its own: HTTP, upgrades, a hub. Rejects with the operating system's error, such as `EADDRINUSE`. */
-export async function listen(options: ListenOptions): Promise<HoldfastServer> {
-  const { hub, port = 8080, host = '127.0.0.1', request = notFound } = options;
-  const http = createServer(request);
-  const attachment = attachSockets(http, options);
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', reject);
-    http.listen(port, host, () => {
-      http.off('error', reject);
-      resolve();
-    });
-  });
-  const address = http.address() as AddressInfo;
-  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  let closing: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
-    attachment.detach();
-    await hub.close();
-    const closed = new Promise<void>((resolve) => http.close(() => resolve()));
-    http.closeAllConnections();
-    // A peer that does not answer the closing handshake is not waited for.
-    const timer = systemClock.setTimeout(() => attachment.terminate(), CLOSING_MS);
-    await closed;
-    systemClock.clearTimeout(timer);
-  };
-  return { url: `ws://${name}:${address.port}`, port: address.port, http, close: () => (closing ??= close()) };
-}
-
 function pathOf({ url = '/' }: IncomingMessage): string {
   const end = url.indexOf('?');
   return end === -1 ? url : url.slice(0, end);
@@ -163,17 +131,19 @@ function offeredOf({ headers }: IncomingMessage): string[] {
 
 const NOT_FOUND_BODY = 'no WebSocket endpoint here.\r\n';
 
-function refuse(stream: Duplex): void {
-  // The HTTP server has let go of the socket: an error without a listener would end the process.
-  stream.on('error', () => {});
-  const head = ['HTTP/1.1 404 Not Found', 'Connection: close', 'Content-Type: text/plain', `Content-Length: ${NOT_FOUND_BODY.length}`];
-  stream.end(`${head.join('\r\n')}\r\n\r\n${NOT_FOUND_BODY}`, () => stream.destroy());
+function refuseAdmission(stream: Duplex, { code, message, hint, retryAfterMs = 1_000 }: HoldfastError): void {
+  const retryAfter = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+  const headers = { 'Content-Type': 'application/json', 'Retry-After': retryAfter };
+  refuse(stream, 503, headers, `${JSON.stringify({ code, message, hint })}\n`);
 }
 
-const notFound: RequestListener = (_request, response) => {
-  response.writeHead(404, { 'content-type': 'text/plain' });
-  response.end('This is a Holdfast server; connect with a WebSocket.\n');
-};
+function refuse(stream: Duplex, status: number, headers: Readonly<Record<string, string>>, body: string): void {
+  // The HTTP server has let go of the socket: an error without a listener would end the process.
+  stream.on('error', () => {});
+  const all = Object.entries({ Connection: 'close', ...headers, 'Content-Length': String(Buffer.byteLength(body)) });
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...all.map(([name, value]) => `${name}: ${value}`)];
+  stream.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => stream.destroy());
+}
 
 /** The last text sent by anybody, as bytes: a fan-out sends one text to many, and encodes it once. */
 let lastText = '';
@@ -187,11 +157,15 @@ function bytesOf(text: string): Buffer {
   return lastBytes;
 }
 
+/** RFC 6455 section 7.4.1. */
+const TOO_LARGE = { code: 1009, reason: 'TOO_LARGE' };
+
 /** One `ws` socket as the hub's port. */
 class WsSocket implements Socket {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
   #onData: ((chunk: Buffer) => void) | undefined;
+  #isCutOff = false;
 
   constructor(socket: WebSocket, stream: Duplex) {
     this.#socket = socket;
@@ -222,11 +196,14 @@ class WsSocket implements Socket {
     this.#onData = undefined;
     if (bytesMax === undefined) return;
     let bytes = 0;
-    this.#onData = (chunk) => {
+    const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes > bytesMax) this.close(1009, 'TOO_LARGE');
+      // Lifted by what this very chunk said, it is called once more.
+      if (bytes > bytesMax && this.#onData === onData) this.#cutOff();
     };
-    this.#stream.on('data', this.#onData);
+    this.#onData = onData;
+    // What came with the upgrade is read as the first chunk.
+    this.#stream.on('data', onData);
   }
 
   listen(listener: SocketListener): void {
@@ -237,6 +214,19 @@ class WsSocket implements Socket {
     this.#stream.on('drain', () => listener.onDrain());
     // `ws` answers a breach with the right close code by itself (1002, 1007, 1009), and then closes.
     this.#socket.on('error', () => {});
-    this.#socket.on('close', (code: number, reason: Buffer) => listener.onClose(code, reason.toString()));
+    this.#socket.on('close', (code: number, reason: Buffer) => {
+      if (this.#isCutOff) listener.onClose(TOO_LARGE.code, TOO_LARGE.reason);
+      else listener.onClose(code, reason.toString());
+    });
+  }
+
+  /** Says why, then hears no more: what still comes is read and thrown away, so that the word arrives (a reset would overtake it). */
+  #cutOff(): void {
+    this.limitArrival(undefined);
+    this.#isCutOff = true;
+    this.close(TOO_LARGE.code, TOO_LARGE.reason);
+    this.#stream.removeAllListeners('data');
+    this.#stream.resume();
+    this.#stream.end();
   }
 }
