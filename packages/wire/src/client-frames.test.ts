@@ -221,7 +221,11 @@ const EXAMPLES: Readonly<Record<ClientMessage['type'], Example>> = {
     },
   },
   call: { legal: { type: 'call', id: 1, method: 'm', data: 1 }, required: ['id', 'method'], wrong: { id: IDS, method: TEXTS } },
-  credit: { legal: { type: 'credit', topic: 't', upTo: 0 }, required: ['topic', 'upTo'], wrong: { topic: TOPICS, upTo: COUNTS } },
+  credit: {
+    legal: { type: 'credit', topic: 't', upTo: 0, epoch: 'k' },
+    required: ['topic', 'upTo'],
+    wrong: { topic: TOPICS, upTo: COUNTS, epoch: NAMES },
+  },
   ping: { legal: { type: 'ping', id: 1 }, required: [], wrong: { id: IDS } },
   pong: { legal: { type: 'pong', id: 'a' }, required: [], wrong: { id: IDS } },
 };

@@ -61,7 +61,7 @@ export const CLIENT_SHAPES: Readonly<Record<ClientMessage['type'], Shape>> = {
     ifRevision: optional(countField),
   },
   call: { id: idField, method: textField, data: optional(jsonField) },
-  credit: { topic: topicField, upTo: countField },
+  credit: { topic: topicField, upTo: countField, epoch: optional(nameField) },
   ping: { id: optional(idField) },
   pong: { id: optional(idField) },
 };

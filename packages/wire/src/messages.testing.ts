@@ -103,7 +103,7 @@ export const CLIENT_MESSAGES: { readonly [Type in ClientMessage['type']]: fc.Arb
     record({ ...type('register'), id: ids, topic: topics, key: topics, merge: fc.constant('max'), value: fc.integer() }),
   ),
   call: record({ ...type('call'), id: ids, method: strings }, { data: jsonValues }),
-  credit: record({ ...type('credit'), topic: topics, upTo: counts }),
+  credit: record({ ...type('credit'), topic: topics, upTo: counts }, { epoch: names }),
   ping: record(type('ping'), { id: ids }),
   pong: record(type('pong'), { id: ids }),
 };

@@ -99,6 +99,8 @@ export interface Credit {
   readonly type: 'credit';
   readonly topic: string;
   readonly upTo: number;
+  /** The log that is meant; for another one it counts for nothing (HF-7.1). */
+  readonly epoch?: string;
 }
 export interface Ping {
   readonly type: 'ping';
