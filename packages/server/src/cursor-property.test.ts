@@ -37,7 +37,6 @@ class Witness extends Consumer {
   readonly faults: string[] = [];
   readonly #stage: CursorStage;
   readonly #truth: Truth;
-  readonly #window: number;
   #place: Position;
   #creditUpTo: number;
   isForbidden = false;
@@ -47,8 +46,7 @@ class Witness extends Consumer {
     this.#stage = stage;
     this.#truth = truth;
     this.#place = start;
-    this.#window = options.credit ?? Infinity;
-    this.#creditUpTo = start.offset + this.#window;
+    this.#creditUpTo = start.offset + (options.credit ?? Infinity);
   }
 
   get place(): Position {
@@ -56,9 +54,13 @@ class Witness extends Consumer {
   }
 
   credit(more: number): void {
-    const upTo = this.#place.offset + more;
-    this.#creditUpTo = Math.max(this.#creditUpTo, upTo);
-    this.cursor.credit(upTo);
+    this.arrive(this.#place.offset + more, undefined);
+  }
+
+  /** A `credit` comes to the server, for the log of `epoch`, or for whichever there is. */
+  arrive(upTo: number, epoch: string | undefined): void {
+    if (epoch === undefined || epoch === this.#place.epoch) this.#creditUpTo = Math.max(this.#creditUpTo, upTo);
+    this.cursor.credit(upTo, epoch);
   }
 
   override entry(framed: FramedEntry): void {
@@ -87,7 +89,8 @@ class Witness extends Consumer {
     else if (reason === 'retention') this.#check(isForward && after.offset <= cut, what);
     else if (reason === 'floor') this.#check(isForward && after.offset < this.#truth.floor, what);
     else this.#check(false, what);
-    this.#creditUpTo = isSame ? Math.max(this.#creditUpTo, after.offset + this.#window) : after.offset + this.#window;
+    // What was not used is carried over: whoever takes nothing is not given another window with every gap.
+    this.#creditUpTo = after.offset + (this.#creditUpTo - before.offset);
     this.#place = after;
     super.gap(reason, before, after);
   }
@@ -118,15 +121,52 @@ class Witness extends Consumer {
   }
 }
 
+/** A consumer that gives credit as a client does, over a link that takes its time: never may it have to hold more than its window. */
+class Holder extends Witness {
+  windowCount = 3;
+  delayMs = 0;
+  #heldCount = 0;
+
+  /** Processes some of what it holds. */
+  override credit(more: number): void {
+    this.#heldCount = Math.max(0, this.#heldCount - more);
+    this.#grant();
+  }
+
+  override entry(framed: FramedEntry): void {
+    super.entry(framed);
+    this.#heldCount += 1;
+    if (this.#heldCount > this.windowCount) this.faults.push(`${this.#heldCount} entries are held, and the window is ${this.windowCount}`);
+  }
+
+  override skip(first: number, last: number): void {
+    super.skip(first, last);
+    this.#grant();
+  }
+
+  override gap(reason: GapReason, before: Position, after: Position): void {
+    super.gap(reason, before, after);
+    this.#grant();
+  }
+
+  #grant(): void {
+    const { epoch, offset } = this.place;
+    const upTo = offset + this.windowCount - this.#heldCount;
+    this.clock.setTimeout(() => this.arrive(upTo, epoch), this.delayMs);
+  }
+}
+
 interface World {
   readonly stage: CursorStage;
   readonly truth: Truth;
-  readonly witnesses: Witness[];
+  /** The holder among them. */
+  readonly witnesses: readonly Witness[];
+  readonly holder: Holder;
 }
 
 type Action = (world: World) => unknown;
 
-const some = fc.nat(2);
+const some = fc.nat(3);
 const delay = fc.nat(400);
 
 function held(method: 'read' | 'registers' | 'apply' | 'head', point: 'before' | 'after', delayMs: number, isLost: boolean): Action {
@@ -175,6 +215,14 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
       ([at, more]): Action =>
         ({ witnesses }) =>
           witnesses[at]!.credit(more),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: delay.map(
+      (delayMs): Action =>
+        ({ holder }) =>
+          (holder.delayMs = delayMs),
     ),
   },
   {
@@ -259,7 +307,9 @@ describe('HF-5.3 to HF-5.10, HF-7.1, HF-7.8, decisions 10 to 15 and 17', () => {
         const witnesses = starts.map(([offset, options]) =>
           stage.begin(new Witness(stage, truth, log, { epoch: log.epoch, offset, revision: 0 }, options)),
         );
-        const world: World = { stage, truth, witnesses };
+        const holder = stage.begin(new Holder(stage, truth, log, { epoch: log.epoch, offset: 1, revision: 0 }, { credit: 3 }));
+        witnesses.push(holder);
+        const world: World = { stage, truth, witnesses, holder };
         for (const step of steps) {
           await step(world);
           truth.learn(stage);
@@ -273,6 +323,7 @@ describe('HF-5.3 to HF-5.10, HF-7.1, HF-7.8, decisions 10 to 15 and 17', () => {
           await stage.clock.advance(LONG_MS);
           void witness.cursor.recheck();
         }
+        holder.windowCount = 1_000;
         for (let round = 0; round < 4; round++) {
           for (const witness of witnesses) witness.credit(1_000);
           await stage.clock.advance(LONG_MS);

@@ -198,13 +198,13 @@ describe('the store fails to read', () => {
       payloads: ['"of another log"'],
     }));
     await stage.store.apply({ found: [{ topic: 't', epoch: 'another' }], publishes, registers: [] });
-    consumer.cursor.credit(10);
+    consumer.cursor.credit(2);
     expect(await consumer.got()).toEqual([]);
     // The next commit fails, which makes the hub look again.
     await stage.fill(1);
-    expect(await consumer.got()).toEqual(['gap epoch 1>new 0']);
+    expect(await consumer.got()).toEqual(['gap epoch 1>new 0', '1']);
     consumer.cursor.credit(10);
-    expect(await consumer.got()).toEqual(['1', '2', '3']);
+    expect(await consumer.got()).toEqual(['2', '3']);
   });
 
   test('a page of another log than the one that is known is tried again, and a reload goes on at once', async () => {
@@ -421,14 +421,49 @@ describe('HF-7.1, decision 17: credit is cumulative', () => {
     expect(await consumer.got()).toEqual(['gap epoch 0>new 0', 'reg a=1@1']);
   });
 
-  test('a gap begins the count anew from where it leads', async () => {
+  test('a gap before the first entry moves the window, and a later one carries over what was not used', async () => {
     await stage.fill(9);
     await stage.sequencer.trim('t', { countMax: 4 });
-    const consumer = await stage.consume({}, { credit: 2 });
+    const consumer = await stage.consume({}, { credit: 3 });
+    consumer.appetite = 2;
     expect(await consumer.got()).toEqual(['gap retention 0>5', '6', '7']);
     await Promise.all([stage.sequencer.remove('t'), stage.clock.settle()]);
     await stage.fill(4);
-    expect(await consumer.got()).toEqual(['gap epoch 7>new 0', '1', '2']);
+    consumer.appetite = Infinity;
+    consumer.isReady = true;
+    consumer.cursor.pump();
+    expect(await consumer.got()).toEqual(['gap epoch 7>new 0', '1']);
+    consumer.cursor.credit(3);
+    expect(await consumer.got()).toEqual(['2', '3']);
+  });
+
+  test('a reader that stands still is sent one window, however often history is cut under it', async () => {
+    const consumer = await stage.consume({}, { credit: 2 });
+    await stage.fill(4);
+    expect(await consumer.got()).toEqual(['1', '2']);
+    await stage.sequencer.trim('t', { countMax: 1 });
+    await stage.fill(4);
+    await stage.sequencer.trim('t', { countMax: 1 });
+    await stage.fill(4);
+    expect(await consumer.got()).toEqual(['gap retention 2>3', 'gap retention 3>7']);
+    await Promise.all([stage.sequencer.remove('t'), stage.clock.settle()]);
+    await stage.fill(4);
+    expect(await consumer.got()).toEqual(['gap epoch 7>new 0']);
+    consumer.cursor.credit(1);
+    expect(await consumer.got()).toEqual(['1']);
+  });
+
+  test('what was under way for a log that ended counts for nothing, and without an epoch for the log that is there', async () => {
+    const { epoch } = await stage.log();
+    const consumer = await stage.consume({}, { credit: 0 });
+    await Promise.all([stage.sequencer.remove('t'), stage.clock.settle()]);
+    await stage.fill(4);
+    expect(await consumer.got()).toEqual(['gap epoch 0>new 0']);
+    consumer.cursor.credit(3, epoch);
+    expect(await consumer.got()).toEqual([]);
+    consumer.cursor.credit(1, consumer.cursor.position.epoch);
+    consumer.cursor.credit(2);
+    expect(await consumer.got()).toEqual(['1', '2']);
   });
 
   test('without credit in the subscription there is no credit flow', async () => {

@@ -43,7 +43,7 @@ export interface CursorOptions {
   readonly sink: CursorSink;
   /** The place to begin after. */
   readonly start: Position;
-  /** Entries that may be sent beyond `start` before more credit comes; `undefined`: no credit flow (HF-7.1). */
+  /** Entries that may be sent after `start` before more credit comes; `undefined`: no credit flow (HF-7.1). */
   readonly credit: number | undefined;
   readonly grant: Grant;
   /** Asks for the right again; rejects with `FORBIDDEN`. Asked for every page. */
@@ -116,8 +116,9 @@ export class Cursor {
     this.#forgetRetry();
   }
 
-  /** HF-7.1: cumulative. */
-  credit(upTo: number): void {
+  /** HF-7.1: cumulative. What was meant for another log than the one that is sent counts for nothing. */
+  credit(upTo: number, epoch?: string): void {
+    if (epoch !== undefined && epoch !== this.#epoch) return;
     this.#creditUpTo = Math.max(this.#creditUpTo, upTo);
     this.pump();
   }
@@ -250,12 +251,11 @@ export class Cursor {
 
   #gap(reason: GapReason, after: Position): void {
     const before = this.position;
-    const window = this.#options.credit ?? Infinity;
-    const isForward = after.epoch === before.epoch && after.offset >= before.offset;
     this.#epoch = after.epoch;
     this.#offset = after.offset;
     this.#revision = after.revision;
-    this.#creditUpTo = isForward ? Math.max(this.#creditUpTo, after.offset + window) : after.offset + window;
+    // The unused credit goes on from there. A whole window anew with each gap would pile up at a reader that stands still.
+    this.#creditUpTo = after.offset + (this.#creditUpTo - before.offset);
     this.#options.sink.gap(reason, before, after);
   }
 

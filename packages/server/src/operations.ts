@@ -119,7 +119,7 @@ export class Operations implements PublishSource, Subscriber {
   #serve(message: Exclude<ClientMessage, Publish>): void {
     switch (message.type) {
       case 'credit':
-        return this.#subscriptions.credit(message.topic, message.upTo);
+        return this.#subscriptions.credit(message.topic, message.upTo, message.epoch);
       case 'ping':
         return this.sendMessage({ type: 'pong', ...(message.id === undefined ? {} : { id: message.id }) });
       case 'pong':

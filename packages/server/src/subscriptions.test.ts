@@ -248,6 +248,22 @@ describe('HF-7.1, HF-7.2, decision 17: credit and drain', () => {
     expect(stream(client)).toEqual(['1', '2', '3']);
   });
 
+  test('and counts only for the log that it names', async () => {
+    await fill(4);
+    const client = await stage.join();
+    const { epoch } = (await stage.hub.services.openTopic('t')).head;
+    client.send({ type: 'subscribe', id: 1, topic: 't', last: 4, credit: 0 });
+    client.send({ type: 'credit', topic: 't', upTo: 4, epoch: 'another' });
+    client.send({ type: 'credit', topic: 't', upTo: 2, epoch });
+    client.send({ type: 'credit', topic: 't', upTo: 1, epoch });
+    await stage.clock.settle();
+    expect(stream(client)).toEqual(['1', '2']);
+    client.send({ type: 'credit', topic: 't', upTo: 4, epoch: 'another' });
+    client.send({ type: 'credit', topic: 't', upTo: 3, epoch });
+    await stage.clock.settle();
+    expect(stream(client)).toEqual(['3']);
+  });
+
   test('HF-4: credit without a subscription is ignored', async () => {
     const client = await stage.join();
     client.send({ type: 'credit', topic: 't', upTo: 3 });

@@ -28,8 +28,8 @@ interface Slot {
   subscription: Subscription | undefined;
   /** Settles when the subscription stands or was refused. */
   opened: Promise<void>;
-  /** Credit that came while it was being opened. */
-  creditUpTo: number;
+  /** Credit that came while it was being opened: the most of the log that was named last. */
+  credit: { readonly upTo: number; readonly epoch: string | undefined } | undefined;
 }
 
 /** What a member may show of itself, bytes of JSON as UTF-16 units: everybody who enters gets all of them at once. */
@@ -73,7 +73,7 @@ export class Subscriptions {
       this.#subscriber.limited('subscriptionsMax');
       throw new HoldfastError('TOO_MANY_SUBSCRIPTIONS', `this connection holds ${subscriptionsMax} subscriptions`);
     }
-    const slot: Slot = { subscription: undefined, opened: Promise.resolve(), creditUpTo: 0 };
+    const slot: Slot = { subscription: undefined, opened: Promise.resolve(), credit: undefined };
     this.#slots.set(topic, slot);
     const opening = this.#open(slot, request);
     slot.opened = opening.catch(() => undefined);
@@ -96,11 +96,12 @@ export class Subscriptions {
   }
 
   /** HF-7.1. */
-  credit(topic: string, upTo: number): void {
+  credit(topic: string, upTo: number, epoch?: string): void {
     const slot = this.#slots.get(topic);
     if (slot === undefined) return;
-    if (slot.subscription === undefined) slot.creditUpTo = Math.max(slot.creditUpTo, upTo);
-    else slot.subscription.cursor.credit(upTo);
+    if (slot.subscription !== undefined) return slot.subscription.cursor.credit(upTo, epoch);
+    const before = slot.credit?.epoch === epoch ? (slot.credit?.upTo ?? 0) : 0;
+    slot.credit = { upTo: Math.max(before, upTo), epoch };
   }
 
   /** The subscription to a topic, as soon as it stands: a client may send on without waiting. Rejects with `NOT_SUBSCRIBED`. */
@@ -194,7 +195,7 @@ export class Subscriptions {
     this.#numbers.set(topic.number, name);
     const hidden = presence && !showsMembers ? { presence: false } : {};
     subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset, ...hidden });
-    if (slot.creditUpTo > 0) subscription.cursor.credit(slot.creditUpTo);
+    if (slot.credit !== undefined) subscription.cursor.credit(slot.credit.upTo, slot.credit.epoch);
     subscription.start();
   }
 
