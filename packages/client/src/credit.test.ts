@@ -90,6 +90,40 @@ describe('credit (HF-7.1)', () => {
     expect(payloads(items)).toEqual([99, 100, ...range(1, 30)]);
   });
 
+  it('bounds what a reader that stands still must hold, whatever is cut under it, and goes on when it reads', async () => {
+    fill(10);
+    const client = await world.connected({ window: 4 });
+    const reader = client.topic(T).items({ position: { epoch: 'e1', offset: 0, revision: 0 } });
+    await world.clock.advance(10);
+    world.server.log(T).trim(8);
+    world.server.append(T, 11);
+    await world.clock.advance(10);
+    world.server.log(T).trim(10);
+    world.server.append(T, 12);
+    await world.clock.advance(10);
+    world.server.log(T).restart('e2');
+    fill(10);
+    await reconnect(client);
+    expect(world.server.connection.cursors.get(T)).toMatchObject({ epoch: 'e2', offset: 0 });
+    const items = collect(reader);
+    await world.clock.advance(100);
+    expect(items.map((item) => (item.type === 'gap' ? `${item.reason} ${item.before.offset}` : payloads([item])[0]))).toEqual([
+      ...range(1, 4),
+      'retention 4',
+      'retention 7',
+      'epoch 9',
+      ...range(1, 10),
+    ]);
+  });
+
+  it('names the log for which it is given', async () => {
+    fill(10);
+    const client = await world.connected({ window: 4 });
+    collect(client.topic(T).items({ position: { epoch: 'e1', offset: 0, revision: 0 } }));
+    await world.clock.advance(100);
+    expect(new Set(sent('credit').map(({ epoch }) => epoch))).toEqual(new Set(['e1']));
+  });
+
   it('after a gap of retention goes on from there', async () => {
     fill(50);
     const client = await world.connected({ window: 4 });

@@ -209,7 +209,7 @@ export class ScriptedServer {
       }
       case 'credit': {
         const cursor = connection.cursors.get(message.topic);
-        if (cursor === undefined) return;
+        if (cursor === undefined || (message.epoch ?? cursor.epoch) !== cursor.epoch) return;
         cursor.upTo = Math.max(cursor.upTo, message.upTo);
         return this.#flow(connection, cursor);
       }
@@ -287,7 +287,7 @@ export class ScriptedServer {
     if (isOther || isAhead || cursor.offset < log.first - 1) {
       const before = { epoch: cursor.epoch, offset: cursor.offset, revision: cursor.revision };
       const after = { epoch: log.epoch, offset: log.first - 1, revision: isOther || isAhead ? 0 : cursor.revision };
-      Object.assign(cursor, after, { upTo: after.offset + cursor.credit });
+      Object.assign(cursor, after, { upTo: after.offset + cursor.upTo - cursor.offset });
       connection.send({ type: 'gap', topic, reason: isOther ? 'epoch' : isAhead ? 'ahead' : 'retention', before, after });
     }
     for (const [key, { value, revision }] of log.registers) {

@@ -246,6 +246,30 @@ describe('gaps (HF-5.7)', () => {
     expect([gaps(items).map(({ reason }) => reason), payloads(items)]).toEqual([['ahead'], [1, 2, 3, 4]]);
   });
 
+  it('a head that went back is told to the readers beyond it, while another one behind it reads on', async () => {
+    for (const order of [0, 1]) {
+      world.server.log(T).entries.length = 0;
+      fill(12);
+      const client = await world.connected({ window: 4 });
+      const topic = client.topic(T);
+      const starts = [2, 10, 12].map((offset) => ({ epoch: 'e1', offset, revision: 0 }));
+      const readers = (order === 0 ? starts : [...starts].reverse()).map((position) => topic.items({ position }));
+      await world.clock.advance(20);
+      world.server.log(T).entries.length = 8;
+      await reconnect(client);
+      const lists = readers.map((reader) => collect(reader));
+      await world.clock.advance(100);
+      const [behind, beyond, farBeyond] = order === 0 ? lists : [...lists].reverse();
+      expect([payloads(behind!), gaps(behind!)]).toEqual([range(3, 8), []]);
+      expect([payloads(beyond!), gaps(beyond!).map(({ reason, before }) => [reason, before.offset])]).toEqual([
+        range(1, 8),
+        [['ahead', 10]],
+      ]);
+      expect([payloads(farBeyond!), gaps(farBeyond!).map(({ before }) => before.offset)]).toEqual([range(1, 8), [12]]);
+      await client.close();
+    }
+  });
+
   it('a reader that lies behind the cut gets the gap, one before it does not', async () => {
     fill(10);
     const client = await world.connected();

@@ -47,6 +47,8 @@ export class Subscription {
   readonly #windowCount: number;
   readonly #readers = new Set<Reader>();
   readonly #attached = new Set<Reader>();
+  /** Who has seen more than the log holds, while the stream began further back: only a stream of their own place can tell them. */
+  #ahead: readonly Reader[] = [];
   /** Who needs the subscription without reading: signals, presence. */
   #holdCount = 0;
   #presenceCount = 0;
@@ -62,6 +64,8 @@ export class Subscription {
   #ackedMin = BEYOND;
   #isLocating = false;
   #problem: HoldfastError | undefined;
+  /** HF-7.6: who is there was asked for, and may not be seen. */
+  #areMembersHidden = false;
   #attempt = 0;
   #retryTimer: unknown;
   #isLeaving = false;
@@ -81,6 +85,11 @@ export class Subscription {
   /** Why the server does not send: it refused the subscription, or the rights ended. */
   get problem(): HoldfastError | undefined {
     return this.#problem;
+  }
+
+  /** Whether the right to see who is there is missing, as of `subscribed`. */
+  get areMembersHidden(): boolean {
+    return this.#areMembersHidden;
   }
 
   /** The log's epoch, if the stream has shown it. */
@@ -152,6 +161,7 @@ export class Subscription {
     this.#phase = 'off';
     this.#place = undefined;
     this.#attached.clear();
+    this.#ahead = [];
     this.#problem = undefined;
     this.#host.clock.clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
@@ -278,9 +288,10 @@ export class Subscription {
     };
   }
 
-  /** The least received position, of those of one epoch: of one that the present stream is not in, if there is any. */
+  /** The least received position, of those of one epoch: of one that the present stream is not in, if there is any; of who is ahead, too. */
   #least(): Position | undefined {
-    const positions = [...this.#readers].flatMap(({ received }) => (received === undefined ? [] : [received]));
+    const ahead = this.#ahead.filter((reader) => this.#readers.has(reader));
+    const positions = (ahead.length > 0 ? ahead : [...this.#readers]).flatMap(({ received }) => (received === undefined ? [] : [received]));
     const foreign = positions.find(({ epoch }) => this.#place !== undefined && epoch !== this.#place.epoch);
     const epoch = foreign?.epoch ?? positions[0]?.epoch;
     if (epoch === undefined) return undefined;
@@ -305,7 +316,8 @@ export class Subscription {
     else if (answer.type === 'error') this.#refused(refusalOf(answer));
   }
 
-  #begin({ position, head }: Subscribed): void {
+  #begin({ position, head, presence }: Subscribed): void {
+    this.#areMembersHidden = presence === false;
     this.#phase = 'live';
     this.#problem = undefined;
     this.#attempt = 0;
@@ -313,6 +325,8 @@ export class Subscription {
     this.#head = head;
     this.#grantedUpTo = position.offset + this.#asked!.credit;
     this.#put(head);
+    this.#ahead = position.offset > head ? [] : [...this.#attached].filter(({ received }) => received!.offset > head);
+    for (const reader of this.#ahead) this.#attached.delete(reader);
     this.#grant(false);
     this.listeners.notify();
     this.sync();
@@ -423,6 +437,6 @@ export class Subscription {
     const isDue = upTo - this.#grantedUpTo >= Math.max(1, Math.floor(leastWindow / 2));
     if (!isDue && !(isForced && upTo > this.#grantedUpTo)) return;
     this.#grantedUpTo = upTo;
-    this.#host.send({ type: 'credit', topic: this.topic, upTo });
+    this.#host.send({ type: 'credit', topic: this.topic, upTo, epoch: this.#place.epoch });
   }
 }
