@@ -103,6 +103,32 @@ describe('credentials that end (HF-3.8)', () => {
     expect(calls).toHaveLength(8);
   });
 
+  it('two warnings are one renewal; a token that the application shows meanwhile ends it', async () => {
+    const { token, calls } = source();
+    const client = world.client({ token });
+    await world.clock.advance(1);
+    calls[0]!.resolve('first');
+    await world.clock.advance(10);
+    await warn(300_000);
+    await warn(300_000);
+    calls[1]!.resolve('second');
+    await world.clock.advance(20);
+    expect([shown(), calls.length]).toEqual([['second'], 2]);
+    await warn(300_000);
+    calls[2]!.reject(new Error('no network'));
+    await world.clock.advance(0);
+    expect(statusOf(client).code).toBe('UNAUTHENTICATED');
+    void client.authenticate('pushed');
+    await world.clock.advance(10);
+    expect([shown(), statusOf(client).code]).toEqual([['second', 'pushed'], undefined]);
+    await world.clock.advance(60_000);
+    expect(calls).toHaveLength(3);
+    // Closed while it waits to ask again.
+    await warn(300_000);
+    calls[3]!.reject(new Error('no network'));
+    await world.clock.advance(0);
+  });
+
   it('a renewal that the server refuses for now is tried again after retryAfterMs', async () => {
     let asked = 0;
     await world.connected({ token: () => `token-${++asked}` });

@@ -69,3 +69,31 @@ describe('a membership that was refused for want of its subscription (HF-7.6)', 
     expect(world.server.log(T).members.get('a')?.state).toEqual({ n: 2 });
   });
 });
+
+describe('members that may not be seen (HF-7.6)', () => {
+  it('are a problem of their own: the subscription stands, and a new right shows them', async () => {
+    world.server.showsMembers = false;
+    const client = await world.connected({ client: 'a' });
+    const topic = client.topic(T);
+    const view = topic.view();
+    const changes: unknown[] = [];
+    topic.membersProblem.subscribe(() => changes.push(topic.membersProblem.getSnapshot()?.code));
+    await Promise.all([topic.enter({ n: 1 }), world.clock.advance(20)]);
+    world.server.append(T, 'x');
+    await world.clock.advance(20);
+    expect([changes, topic.members.getSnapshot()]).toEqual([['FORBIDDEN'], []]);
+    expect(view.getSnapshot()).toMatchObject({ phase: 'live', problem: undefined, entries: [{ data: 'x' }] });
+    // The right comes: all members, and nothing else changes.
+    world.server.connection.send({ type: 'presence', topic: T, event: 'members', members: [...world.server.log(T).members.values()] });
+    await world.clock.advance(20);
+    expect([changes, topic.members.getSnapshot().map(({ state }) => state)]).toEqual([['FORBIDDEN', undefined], [{ n: 1 }]]);
+    void topic.publish('y');
+    topic.items();
+    await world.clock.advance(20);
+    expect(topic.membersProblem.getSnapshot()).toBeUndefined();
+    // It is gone at the next connection, and those who were seen with it.
+    world.network.cut();
+    await world.open(client);
+    expect([topic.membersProblem.getSnapshot()?.code, topic.members.getSnapshot()]).toEqual(['FORBIDDEN', []]);
+  });
+});

@@ -11,10 +11,14 @@ import type { Subscription } from './subscription.ts';
 export class Presence {
   /** While somebody watches, the topic is subscribed with its members. In the order of their coming. */
   readonly members: Observable<readonly Member[]>;
+  /** Why they are not shown: the right to see them is missing. The rest of the subscription stands. */
+  readonly problem: Observable<HoldfastError | undefined>;
   readonly #subscription: Subscription;
   readonly #requests: Requests;
   readonly #byKey = new Map<string, Member>();
   readonly #computed: Computed<readonly Member[]> = new Computed(() => [...this.#byKey.values()]);
+  readonly #refusal: Computed<HoldfastError | undefined> = new Computed(() => this.#refusalNow());
+  #isHidden = false;
   #state: Json | undefined;
   #release: (() => void) | undefined;
   #askedCount = 0;
@@ -24,17 +28,8 @@ export class Presence {
   constructor(subscription: Subscription, requests: Requests) {
     this.#subscription = subscription;
     this.#requests = requests;
-    this.members = {
-      getSnapshot: this.#computed.getSnapshot,
-      subscribe: (listener) => {
-        const release = subscription.hold(true);
-        const end = this.#computed.subscribe(listener);
-        return () => {
-          end();
-          release();
-        };
-      },
-    };
+    this.members = this.#watched(this.#computed);
+    this.problem = this.#watched(this.#refusal);
   }
 
   /** Resolves when the server has it; the state stays entered whether or not that was in time. */
@@ -67,11 +62,44 @@ export class Presence {
 
   message(message: PresenceMessage): void {
     if (message.event === 'members') {
+      this.#subscription.membersShown();
+      this.#hide(false);
       this.#byKey.clear();
       for (const member of message.members) this.#byKey.set(keyOf(member), member);
     } else if (message.event === 'leave') this.#byKey.delete(keyOf(message.member));
     else this.#byKey.set(keyOf(message.member), message.member);
     this.#computed.touch();
+  }
+
+  /** The state, for whose listeners the topic is subscribed with its members. */
+  #watched<T>(state: Computed<T>): Observable<T> {
+    return {
+      getSnapshot: state.getSnapshot,
+      subscribe: (listener) => {
+        const release = this.#subscription.hold(true);
+        const unlisten = this.#subscription.listeners.add(() => this.#hide(this.#subscription.areMembersHidden));
+        const end = state.subscribe(listener);
+        return () => {
+          end();
+          unlisten();
+          release();
+        };
+      },
+    };
+  }
+
+  #hide(isHidden: boolean): void {
+    if (isHidden === this.#isHidden) return;
+    this.#isHidden = isHidden;
+    this.#refusal.touch();
+    if (!isHidden) return;
+    this.#byKey.clear();
+    this.#computed.touch();
+  }
+
+  #refusalNow(): HoldfastError | undefined {
+    const { topic } = this.#subscription;
+    return this.#isHidden ? new HoldfastError('FORBIDDEN', `the right to see the members of "${topic}" is missing`) : undefined;
   }
 
   /** Needs the subscription, and speaks again whenever it comes to life: a membership needs one, and may have been refused for want of it. */

@@ -121,7 +121,9 @@ export class ScriptedServer {
   /** It never beats by itself, so it promises none for long. */
   heartbeatMs = 1_000_000_000;
   spreadMs = 250;
-  /** When it was welcomed, by its own clock. */
+  /** Whether members may be seen. */
+  showsMembers = true;
+  /** When a client is welcomed, by its own clock. */
   readonly timeMs = 1_000_000;
   /** Until when credentials are valid that are shown from now on, by its own clock. */
   expiresAtMs: number | undefined;
@@ -271,11 +273,12 @@ export class ScriptedServer {
       offset: last === undefined ? log.last : Math.max(log.first - 1, log.last - last),
       revision: 0,
     };
-    connection.send({ type: 'subscribed', id, topic, number: log.number, position: start, head: log.last });
+    const hidden = presence && !this.showsMembers ? { presence: false } : {};
+    connection.send({ type: 'subscribed', id, topic, number: log.number, position: start, head: log.last, ...hidden });
     const upTo = start.offset + credit;
-    const cursor: Cursor = { log, credit, ...start, upTo, presence };
+    const cursor: Cursor = { log, credit, ...start, upTo, presence: presence && this.showsMembers };
     connection.cursors.set(topic, cursor);
-    if (presence) connection.send({ type: 'presence', topic, event: 'members', members: [...log.members.values()] });
+    if (presence && this.showsMembers) connection.send({ type: 'presence', topic, event: 'members', members: [...log.members.values()] });
     this.#flow(connection, cursor);
   }
 

@@ -92,6 +92,11 @@ export class Subscription {
     return this.#areMembersHidden;
   }
 
+  /** The right has come with new credentials. */
+  membersShown(): void {
+    this.#areMembersHidden = false;
+  }
+
   /** The log's epoch, if the stream has shown it. */
   get epoch(): string | undefined {
     return this.#place?.epoch;
@@ -163,6 +168,7 @@ export class Subscription {
     this.#attached.clear();
     this.#ahead = [];
     this.#problem = undefined;
+    this.#areMembersHidden = false;
     this.#host.clock.clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
     this.listeners.notify();

@@ -90,6 +90,8 @@ export interface Topic extends AsyncIterable<Item> {
   leave(): Promise<void>;
   /** Who is there, in the order of their coming; true while subscribed to and connected. */
   readonly members: Observable<readonly Member[]>;
+  /** `FORBIDDEN` while the right to see the members is missing; the subscription stands all the same. */
+  readonly membersProblem: Observable<HoldfastError | undefined>;
   /** Raises a register to a number, unless it is larger already. Asked again after a cut. */
   raise(key: string, value: number, options?: AskOptions): Promise<RegisterValue>;
   /** Writes a register. After a cut `UNKNOWN_OUTCOME`: it is never written twice by itself. */
@@ -122,6 +124,10 @@ export class ClientTopic implements Topic {
 
   get members(): Observable<readonly Member[]> {
     return this.presence.members;
+  }
+
+  get membersProblem(): Observable<HoldfastError | undefined> {
+    return this.presence.problem;
   }
 
   publish(data: Data, options?: PublishOptions): Promise<Published> {

@@ -26,6 +26,7 @@ type ClientCode =
   | 'OUT_OF_ORDER'
   | 'HEARTBEAT_LOST'
   | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
   | 'STORE_READ_ONLY'
   | 'STORE_UNAVAILABLE'
   | 'USAGE'
@@ -86,6 +87,10 @@ export const CLIENT_TEXTS: Readonly<Record<ClientCode, ErrorText>> = {
   UNAUTHENTICATED: {
     meaning: 'The credentials are missing or not valid.',
     hint: 'Get a fresh token and send it in "hello" or "auth".',
+  },
+  FORBIDDEN: {
+    meaning: 'The identity may not do this on this topic.',
+    hint: 'The message names the action and the topic that were missing.',
   },
   STORE_READ_ONLY: {
     meaning: 'The store cannot write: its disk is full or read-only.',

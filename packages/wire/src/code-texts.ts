@@ -35,10 +35,6 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'Pages of this origin may not connect here.',
     hint: 'Add the origin to the allowed origins of the server.',
   },
-  FORBIDDEN: {
-    meaning: 'The identity may not do this on this topic.',
-    hint: 'The message names the action and the topic that were missing.',
-  },
   UNKNOWN_TOPIC: {
     meaning: 'No pattern of this path matches the topic.',
     hint: 'Check the name; topics are configured by pattern on the server.',
