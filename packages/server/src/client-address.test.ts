@@ -31,6 +31,8 @@ describe('clientAddress', () => {
     ['IPv4 mapped into IPv6, as trusted peer', '::ffff:10.1.2.3', '198.51.100.1', '198.51.100.1'],
     ['IPv4 mapped into IPv6, as forwarded, in hexadecimal', '10.1.2.3', '::ffff:c633:6401', '198.51.100.1'],
     ['a zone is not part of it', 'fe80::1%eth0', undefined, 'fe80::1'],
+    ['the longest spelling with a zone', '10.1.2.3', '0000:0000:0000:0000:0000:ffff:198.051.100.001%eth0', '10.1.2.3'],
+    ['the longest spelling that is one', '10.1.2.3', '0000:0000:0000:0000:0000:ffff:198.251.100.111%eth0', '198.251.100.111'],
     ['a peer that is gone', undefined, '198.51.100.1', ''],
   ])('%s', (_name, peer, forwarded, expected) => {
     expect(clientAddress(request(peer, forwarded), PROXIES)).toBe(expected);
@@ -46,7 +48,8 @@ describe('clientAddress', () => {
   });
 
   test('no header makes it anything but an address of the header or the peer', () => {
-    const hop = fc.oneof(fc.ipV4(), fc.ipV6(), fc.string(), fc.constantFrom('10.0.0.1', '', 'unknown'));
+    const zoned = fc.tuple(fc.ipV6(), fc.stringMatching(/^[\dA-Za-z.:-]{1,60}$/)).map(([address, zone]) => `${address}%${zone}`);
+    const hop = fc.oneof(fc.ipV4(), fc.ipV6(), zoned, fc.string(), fc.constantFrom('10.0.0.1', '', 'unknown'));
     fc.assert(
       fc.property(fc.array(hop), (hops) => {
         const address = clientAddress(request('10.1.2.3', hops.join(',')), PROXIES);

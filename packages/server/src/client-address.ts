@@ -80,7 +80,8 @@ function addressOf(text: string): string | undefined {
   const version = isIP(text);
   if (version === 0) return undefined;
   if (version === 4) return text;
-  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
+  // With a zone behind it, Node's own parser throws at the longest spellings.
+  const { address } = new SocketAddress({ address: text.split('%', 1)[0]!, family: 'ipv6' });
   const mapped = address.startsWith(MAPPED) ? address.slice(MAPPED.length) : '';
   return isIP(mapped) === 4 ? mapped : address;
 }

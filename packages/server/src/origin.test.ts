@@ -1,5 +1,6 @@
 /** Which pages may connect, by what their browser says of them. */
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseTrustedProxies } from './client-address.ts';
 import { parseOrigins, isLoopbackName, type OriginRequest, type OriginRule } from './origin.ts';
@@ -62,6 +63,18 @@ describe('by default', () => {
     ['what a stranger says of hosts', { origin: 'https://evil.example', forwardedHost: 'evil.example' }, false],
   ])('%s', (_name, facts, expected) => {
     expect(passes(rule, facts)).toBe(expected);
+  });
+
+  test('whatever the headers hold, there is an answer, and evil.example does not pass for another', () => {
+    const text = fc.oneof(fc.string(), fc.webAuthority({ withPort: true, withUserInfo: true, withIPv4: true, withIPv6: true }));
+    fc.assert(
+      fc.property(text, fc.webUrl(), (host, origin) => {
+        expect(passes(rule, { origin, host })).toBeTypeOf('boolean');
+        expect(passes(rule, { origin: host, host: origin })).toBeTypeOf('boolean');
+        fc.pre(!/evil\.example(:80)?$/i.test(host));
+        expect(passes(rule, { origin: 'http://evil.example', host })).toBe(false);
+      }),
+    );
   });
 
   test('the refusal names the origin and the ways out, at a bounded length', () => {
