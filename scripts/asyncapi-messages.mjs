@@ -61,7 +61,7 @@ export const CLIENT_NOTES = {
     summary: 'Lets the server send entries up to an offset.',
     clause: 'HF-7.1',
     answers: [],
-    example: { type: 'credit', topic: 'chat/42', upTo: 512 },
+    example: { type: 'credit', topic: 'chat/42', upTo: 512, epoch: 'k2' },
   },
   ping: { summary: 'Asks for a pong.', clause: 'HF-8.1', answers: ['pong'], example: { type: 'ping', id: 9 } },
   pong: { summary: 'Answers a ping, with its id.', clause: 'HF-8.1', answers: [], example: { type: 'pong' } },
