@@ -177,6 +177,11 @@ const signatures: readonly Attack[] = [
     token: () => `${encode({ alg: 'HS256' })}.${encode(good)}.`,
     message: /^the signature of the token is wrong/,
   },
+  {
+    name: 'a signature that is no base64url',
+    token: () => `${encode({ alg: 'HS256' })}.${encode(good)}.not*base64url*at*all`,
+    message: 'the token is not a JWT: it is not well formed',
+  },
   { name: 'no algorithm', token: () => handMade({}, good), message: 'the algorithm of the token is not allowed here; allowed: HS256' },
   {
     name: 'an algorithm that there is not',
