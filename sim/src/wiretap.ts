@@ -64,7 +64,8 @@ export class Wiretap {
     if (message.type === 'subscribe') this.#expect(tap, message);
     if (message.type !== 'credit') return;
     const stream = tap.streams.get(message.topic);
-    if (stream !== undefined) stream.creditUpTo = Math.max(stream.creditUpTo, message.upTo);
+    const isMeant = stream !== undefined && (message.epoch ?? stream.place.epoch) === stream.place.epoch;
+    if (isMeant) stream.creditUpTo = Math.max(stream.creditUpTo, message.upTo);
   }
 
   /** A server sends this now. `bufferedBytes`: what waits before it. */
@@ -101,8 +102,8 @@ export class Wiretap {
       }
       case 'gap': {
         const stream = tap.streams.get(message.topic)!;
-        // Credit that was under way when the log became another one counts for it too: frames do not name an epoch.
-        stream.creditUpTo = Math.max(message.after.offset + stream.windowCount, stream.creditUpTo);
+        // What was not used goes on behind the gap, and no more: a reader that stands still holds one window.
+        stream.creditUpTo = message.after.offset + (stream.creditUpTo - stream.place.offset);
         stream.place = message.after;
         return;
       }
