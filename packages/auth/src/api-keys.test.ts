@@ -11,7 +11,7 @@ test('a key gives its back end, given as it is or as its hash', () => {
     { name: 'billing', key: one },
     { name: 'mailer', sha256: sha256(two).toUpperCase(), capabilities: { 'mail/*': ['publish'] } },
   ]);
-  expect(find(one)).toEqual({ subject: 'server:billing', claims: { holdfast: { '*': ['*'] } } });
+  expect(find(one)).toEqual({ subject: 'server:billing', claims: { holdfast: { '*': ['*'], 'holdfast/*': ['*'] } } });
   expect(find(two)).toEqual({ subject: 'server:mailer', claims: { holdfast: { 'mail/*': ['publish'] } } });
   for (const other of ['', one.slice(1), `${one} `, sha256(two), 'x'.repeat(1_000_000)]) expect(find(other)).toBeUndefined();
 });
@@ -23,6 +23,7 @@ test('may do everything unless it says what', async () => {
   ]);
   const authorize = createCapabilities();
   expect(authorize({ identity: find(one)!, action: 'register', topic: 'any/where' })).toEqual({});
+  expect(authorize({ identity: find(one)!, action: 'call', topic: 'holdfast/tickets' })).toEqual({});
   expect(await refusalOf(() => authorize({ identity: find(two)!, action: 'publish', topic: 'chat/42' }), two)).toMatchObject({
     code: 'FORBIDDEN',
   });

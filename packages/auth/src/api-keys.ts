@@ -16,7 +16,7 @@ export interface ApiKey {
   readonly key?: string;
   /** The SHA-256 of the key in hexadecimal, so that no configuration has the key. */
   readonly sha256?: string;
-  /** Default: everything. */
+  /** Default: everything, what begins with `holdfast/` included. */
   readonly capabilities?: Capabilities;
 }
 
@@ -24,7 +24,7 @@ export interface ApiKey {
 export type ApiKeys = (key: string) => Identity | undefined;
 
 const KEY_LENGTH_MIN = 32;
-const EVERYTHING: Capabilities = { '*': ['*'] };
+const EVERYTHING: Capabilities = { '*': ['*'], 'holdfast/*': ['*'] };
 
 /** Throws `USAGE` for a short key, a hash that is none, a name or capabilities with a mistake, and for two equal keys. */
 export function createApiKeys(keys: readonly ApiKey[], { claim = CAPABILITY_CLAIM }: { readonly claim?: string } = {}): ApiKeys {

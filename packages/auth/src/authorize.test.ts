@@ -56,6 +56,15 @@ describe('capabilities', () => {
     expect(allows({ 'inbox/{subject}': ['*'] }, 'subscribe', 'inbox/:room', ':room')).toBe(true);
   });
 
+  test("the server's own topics and methods are met only by patterns that name them", () => {
+    for (const pattern of ['*', ':any/*', ':any/tickets', '{subject}/*']) {
+      expect(allows({ [pattern]: ['*'] }, 'call', 'holdfast/tickets', 'holdfast')).toBe(false);
+    }
+    expect(allows({ '*': ['*'] }, 'call', 'holdfasts/tickets')).toBe(true);
+    expect(allows({ 'holdfast/*': ['call'] }, 'call', 'holdfast/tickets')).toBe(true);
+    expect(allows({ 'holdfast/:what': ['call'] }, 'publish', 'holdfast/revocations')).toBe(false);
+  });
+
   test('a parameter and the subject may stand in one pattern', () => {
     expect(allows({ ':s1/{subject}': ['read'] }, 'read', 'bob/alice')).toBe(true);
     expect(allows({ ':s1/{subject}': ['read'] }, 'read', 'alice/bob')).toBe(false);

@@ -19,7 +19,7 @@ export interface Capability extends Grant {
 
 /**
  * By pattern: `chat/42`, `chat/:room`, `news/*`, `*`; a segment `{subject}` is whoever has the token. For the action
- * `call` the pattern is one of methods.
+ * `call` the pattern is one of methods. What begins with `holdfast/` is met only by patterns that begin so too.
  */
 export type Capabilities = Readonly<Record<string, readonly CapabilityAction[] | Capability>>;
 
@@ -45,6 +45,12 @@ const ACTIONS: Readonly<Record<CapabilityAction, true>> = {
 
 const SUBJECT_SEGMENT = '{subject}';
 
+/**
+ * The first segment of the server's own topics and methods. A wildcard there does not mean it (as in MQTT 5 section 4.7.2):
+ * who may do everything in an application may not therefore give out tickets for others.
+ */
+const RESERVED_SEGMENT = 'holdfast';
+
 /** The patterns, the more exact ones first: a segment as it is, then `:name`, then `*`. Throws `USAGE`, naming what is wrong. */
 export function parseCapabilities(value: unknown): readonly Room[] {
   if (!isJsonObject(value)) throw new HoldfastError('USAGE', 'capabilities are an object of lists of actions by topic pattern');
@@ -64,6 +70,7 @@ function roomOf(pattern: string, given: unknown): Room {
       if (topics.match(topic) === undefined) return false;
       // Compared, never put into the pattern: a subject may look like one.
       const parts = topic.split('/');
+      if (parts[0] === RESERVED_SEGMENT && segments[0] !== RESERVED_SEGMENT) return false;
       return places.every((at) => parts[at] === subject);
     },
   };
