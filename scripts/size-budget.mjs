@@ -5,7 +5,11 @@ import { build } from 'esbuild';
 import { conclude, root } from './workspace.mjs';
 
 /** One row per bundle; `bytesMax` after brotli at its best quality. */
-const BUDGETS = [{ name: 'client', code: `export * from '@holdfast/client';`, bytesMax: 20_000 }];
+const BUDGETS = [
+  // What an application pays that keeps its outbox in memory, and what one pays that uses everything.
+  { name: 'client', code: `export { createClient } from '@holdfast/client';`, bytesMax: 19_400 },
+  { name: 'client with everything', code: `export * from '@holdfast/client';`, bytesMax: 20_500 },
+];
 
 const kB = (bytes) => `${(bytes / 1000).toFixed(2)} kB`;
 const failures = [];
@@ -17,6 +21,7 @@ for (const { name, code, bytesMax } of BUDGETS) {
     minify: true,
     write: false,
     format: 'esm',
+    // Chooses `browser` among the conditions in the manifests, as the bundlers of applications do.
     platform: 'browser',
     target: 'es2022',
     logLevel: 'error',
