@@ -1,0 +1,11 @@
+/** The header `Authorization: Bearer` (RFC 6750 section 2.1). No token is ever repeated in an error. */
+
+import { HoldfastError } from '@holdfast/wire';
+
+/** The token, `undefined` without the header. Throws `UNAUTHENTICATED` for any other way of saying who one is. */
+export function parseBearer(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const match = /^bearer +([\w.~+/-]+=*)$/i.exec(header.trim());
+  if (match !== null) return match[1];
+  throw new HoldfastError('UNAUTHENTICATED', 'the header Authorization is not of the form "Bearer TOKEN"');
+}
