@@ -11,15 +11,23 @@ interface Facts {
   readonly origin?: string | undefined;
   readonly host?: string;
   readonly peer?: string;
+  readonly local?: string;
   readonly encrypted?: boolean;
   readonly forwardedHost?: string;
   readonly forwardedProto?: string;
 }
 
-function requestOf({ origin, host = 'chat.example.com', peer = '203.0.113.7', encrypted = false, ...forwarded }: Facts): OriginRequest {
+function requestOf({
+  origin,
+  host = 'chat.example.com',
+  peer = '203.0.113.7',
+  local = '198.51.100.1',
+  encrypted = false,
+  ...forwarded
+}: Facts): OriginRequest {
   const { forwardedHost, forwardedProto } = forwarded;
   return {
-    socket: { remoteAddress: peer, encrypted },
+    socket: { remoteAddress: peer, localAddress: local, encrypted },
     headers: { host, origin, 'x-forwarded-host': forwardedHost, 'x-forwarded-proto': forwardedProto },
   };
 }
@@ -36,6 +44,8 @@ describe('by default', () => {
   test.each<[string, Facts, boolean]>([
     ['no origin: not from a browser', {}, true],
     ['a page of the same host', { origin: 'https://chat.example.com' }, true],
+    ['a name made to point at this machine', { origin: 'https://chat.example.com', peer: '127.0.0.1', local: '127.0.0.1' }, false],
+    ['the same over IPv6', { origin: 'https://chat.example.com', peer: '::1', local: '::1' }, false],
     ['with its port', { origin: 'http://chat.example.com:8080', host: 'chat.example.com:8080' }, true],
     ['with the scheme’s own port spelt out', { origin: 'https://chat.example.com', host: 'chat.example.com:443' }, true],
     ['in other letters', { origin: 'https://Chat.Example.com', host: 'CHAT.example.COM' }, true],

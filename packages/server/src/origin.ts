@@ -10,7 +10,11 @@ import { isLoopbackAddress, type TrustedProxies } from './client-address.ts';
 
 /** What the rule needs of a request; `IncomingMessage` has it. */
 export interface OriginRequest {
-  readonly socket: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean };
+  readonly socket: {
+    readonly remoteAddress?: string | undefined;
+    readonly localAddress?: string | undefined;
+    readonly encrypted?: boolean;
+  };
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
@@ -31,7 +35,8 @@ const SHOWN_MAX = 200;
  *
  * A page is of the host that was asked if its origin has the host and port of the `Host` header, or of `X-Forwarded-Host`
  * from a trusted proxy. A page of this machine (`localhost`) may connect to it at any port, so that a development server
- * works. Throws `USAGE` for what is no origin.
+ * works. A page of another name that reached this machine by its loopback address, without a trusted proxy, is not: the name
+ * may have been made to point here by whoever owns it (DNS rebinding). Throws `USAGE` for what is no origin.
  */
 export function parseOrigins(origins: readonly string[] | 'any', proxies: TrustedProxies): OriginRule {
   if (origins === 'any') return () => undefined;
@@ -91,6 +96,8 @@ function isOfHost(origin: string, request: OriginRequest, proxies: TrustedProxie
   const asked = parse(`${scheme ?? page.protocol.slice(0, -1)}://${host}`);
   if (asked === undefined) return false;
   if (isLoopbackName(page.hostname) && isLoopbackName(asked.hostname)) return true;
+  const { remoteAddress = '', localAddress = '' } = request.socket;
+  if (isLoopbackAddress(localAddress) && !proxies.has(remoteAddress)) return false;
   return page.hostname === asked.hostname && portOf(page) === portOf(asked);
 }
 
