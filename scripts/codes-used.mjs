@@ -11,7 +11,7 @@ import { conclude, isMain, listFiles, root, TEST_FILE } from './workspace.mjs';
 const TABLES = 'packages/wire/src/codes.ts';
 const CLIENT_TEXTS = 'packages/wire/src/client-code-texts.ts';
 /** What of the client no browser downloads. */
-const NODE_ONLY = /\/(node|outbox-file|file-lock)\.ts$/;
+const NODE_ONLY = /\/(node|outbox-file|file-lock|socket-(node|ws|failure))\.ts$/;
 /** What the codes mean in words: a row there says nothing to anybody. */
 const TEXTS = /^packages\/wire\/src\/(client-)?code-texts\.ts$/;
 

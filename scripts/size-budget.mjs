@@ -7,8 +7,8 @@ import { conclude, root } from './workspace.mjs';
 /** One row per bundle; `bytesMax` after brotli at its best quality. */
 const BUDGETS = [
   // What an application pays that keeps its outbox in memory, and what one pays that uses everything.
-  { name: 'client', code: `export { createClient } from '@holdfast/client';`, bytesMax: 19_400 },
-  { name: 'client with everything', code: `export * from '@holdfast/client';`, bytesMax: 20_500 },
+  { name: 'client', code: `export { createClient } from '@holdfast/client';`, bytesMax: 19_600 },
+  { name: 'client with everything', code: `export * from '@holdfast/client';`, bytesMax: 20_700 },
 ];
 
 const kB = (bytes) => `${(bytes / 1000).toFixed(2)} kB`;

@@ -23,11 +23,15 @@ function show(frame: string | Uint8Array): string {
 }
 
 function connect(): void {
-  socket = network.socketFactory(client, route)('ws://x', [], {
-    onOpen: () => atClient.push('open'),
-    onMessage: (frame) => atClient.push(show(frame)),
-    onClose: (code) => atClient.push(`closed ${code}`),
-  });
+  socket = network.socketFactory(client, route)(
+    'ws://x',
+    { protocols: [] },
+    {
+      onOpen: () => atClient.push('open'),
+      onMessage: (frame) => atClient.push(show(frame)),
+      onClose: ({ code }) => atClient.push(`closed ${code}`),
+    },
+  );
 }
 
 async function run(ms: number): Promise<void> {

@@ -4,8 +4,8 @@
  * client's and the server's socket ports, and knows nothing of what the frames say.
  */
 
-import type { ClientSocket, SocketEvents, SocketFactory } from '@holdfast/client';
-import type { Socket, SocketListener } from '@holdfast/server';
+import type { ClientSocket, SocketEnd, SocketEvents, SocketFactory } from '@holdfast/client';
+import { SharedFrame, type Socket, type SocketListener } from '@holdfast/server';
 import { utf8Length } from '@holdfast/wire';
 import { Pipe, type PipeQuality } from './pipe.ts';
 import type { Process } from './process.ts';
@@ -17,6 +17,9 @@ import type { Trace } from './trace.ts';
 const FRAME_HEADER_BYTES = 4;
 /** How long `ws` waits for the answer to its close frame, ms. */
 const CLOSE_TIMEOUT_MS = 30_000;
+
+/** A connection that broke, or never came about. */
+const LOST: SocketEnd = { code: 1006, reason: '', clean: false };
 
 /** What a client's way to the server is like now. */
 export interface Route {
@@ -207,10 +210,10 @@ export class Network {
 
   /** The client's socket port. */
   socketFactory(client: Process, route: Route): SocketFactory {
-    return (_url, _protocols, events) => this.#connect(client, route, events);
+    return (_url, { protocols }, events) => this.#connect(client, route, protocols[0] ?? '', events);
   }
 
-  #connect(client: Process, route: Route, events: SocketEvents): ClientSocket {
+  #connect(client: Process, route: Route, protocol: string, events: SocketEvents): ClientSocket {
     const name = `link${++this.#connectionCount}`;
     const { connects } = route;
     const pipe = (): Pipe => new Pipe(this.#timeline, this.#chance, route);
@@ -220,7 +223,7 @@ export class Network {
     const refuse = (): void => {
       this.#trace.line(client.name, `${name} refused`);
       client.run(() => {
-        if (!isAbandoned) events.onClose(1006, '');
+        if (!isAbandoned) events.onClose(LOST);
       });
     };
     // TCP's handshake takes a round trip, the upgrade another.
@@ -234,14 +237,14 @@ export class Network {
       clientEnd.onFrame = (frame) => events.onMessage(frame);
       clientEnd.onClose = (code, reason) => {
         this.#trace.line(client.name, `${name} closed ${code} ${reason}`);
-        events.onClose(code, reason);
+        events.onClose({ code, reason, clean: code !== LOST.code });
       };
       // The upgrade's answer is the first thing in the server's direction.
       serverEnd.out.send(0, () =>
         client.run(() => {
           if (clientEnd.isOver) return;
           this.#trace.line(client.name, `${name} open`);
-          events.onOpen();
+          events.onOpen(protocol);
         }),
       );
       door.process.run(() => door.accept(this.#serverSocket(serverEnd, name)));
@@ -249,15 +252,21 @@ export class Network {
     this.#trace.line(client.name, `${name} ${connects === 'accepted' ? 'connects' : connects}`);
     if (connects !== 'swallowed') this.#timeline.after(3 * halfWayMs(), knock);
     return {
+      get bufferedBytes() {
+        return end?.out.bufferedBytes ?? 0;
+      },
+      // As a browser's, which most clients of a server are.
+      pause: () => false,
+      resume: () => {},
       send: (frame) => {
         this.#trace.line(client.name, `${name} > ${textOf(frame)}`);
         this.tap?.fromClient(name, frame);
         end!.send(frame);
       },
-      close: (code, reason) => {
+      close: (code = 1005, reason = '') => {
         if (end !== undefined) return end.close(code, reason);
         isAbandoned = true;
-        this.#timeline.after(0, () => client.run(() => events.onClose(1006, '')));
+        this.#timeline.after(0, () => client.run(() => events.onClose(LOST)));
       },
       abandon: () => {
         isAbandoned = true;

@@ -1,4 +1,4 @@
-import type { ClientSocket, SocketEvents } from '@holdfast/client';
+import type { ClientSocket, SocketEnd, SocketEvents } from '@holdfast/client';
 import { describe, expect, it } from 'vitest';
 import { Plug } from './plug.ts';
 
@@ -19,14 +19,21 @@ function world(isPulled = false): {
   const plug = new Plug((_url, _protocols, events) => {
     const socket = { events, isAbandoned: false };
     opened.push(socket);
-    return { send: () => {}, close: () => {}, abandon: () => (socket.isAbandoned = true) };
+    return {
+      bufferedBytes: 0,
+      send: () => {},
+      pause: () => false,
+      resume: () => {},
+      close: () => {},
+      abandon: () => (socket.isAbandoned = true),
+    };
   }, isPulled);
   const events = {
     onOpen: () => heard.push('open'),
     onMessage: () => heard.push('message'),
-    onClose: (code: number) => heard.push(`close ${code}`),
+    onClose: ({ code }: SocketEnd) => heard.push(`close ${code}`),
   };
-  return { plug, opened, heard, open: () => plug.socket('ws://x', [], events) };
+  return { plug, opened, heard, open: () => plug.socket('ws://x', { protocols: [] }, events) };
 }
 
 describe('Plug', () => {
@@ -34,9 +41,9 @@ describe('Plug', () => {
     const { opened, heard, open } = world();
     open();
     const [{ events }] = opened as [Opened];
-    events.onOpen();
+    events.onOpen('');
     events.onMessage('hello');
-    events.onClose(4200, 'bye');
+    events.onClose({ code: 4200, reason: 'bye', clean: true });
     expect(heard).toEqual(['open', 'message', 'close 4200']);
   });
 
@@ -45,7 +52,7 @@ describe('Plug', () => {
     open();
     plug.pull();
     plug.pull();
-    opened[0]!.events.onClose(1000, 'late');
+    opened[0]!.events.onClose({ code: 1000, reason: 'late', clean: true });
     expect([opened[0]!.isAbandoned, heard]).toEqual([true, ['close 1006']]);
 
     open();
@@ -61,7 +68,7 @@ describe('Plug', () => {
   it('is silent about sockets that are over already', () => {
     const { plug, opened, heard, open } = world();
     open();
-    opened[0]!.events.onClose(1006, '');
+    opened[0]!.events.onClose({ code: 1006, reason: '', clean: false });
     open().abandon();
     plug.pull();
     expect(heard).toEqual(['close 1006']);

@@ -3,8 +3,10 @@
  * fails, until it is put back. It wraps the client's socket port and knows nothing of the protocol.
  */
 
-import type { ClientSocket, SocketEvents, SocketFactory } from '@holdfast/client';
+import type { ClientSocket, SocketEnd, SocketEvents, SocketFactory } from '@holdfast/client';
 import { Cell } from './cell.ts';
+
+const LOST: SocketEnd = { code: 1006, reason: '', clean: false };
 
 export class Plug {
   readonly isPulled: Cell<boolean>;
@@ -17,27 +19,32 @@ export class Plug {
     this.isPulled = new Cell(isPulled);
   }
 
-  readonly socket: SocketFactory = (url, protocols, events) => {
+  readonly socket: SocketFactory = (url, options, events) => {
     if (this.isPulled.getSnapshot()) return dead(events);
     let isOver = false;
-    const end = (code: number, reason: string): void => {
-      if (!isOver) events.onClose(code, reason);
+    const end = (how: SocketEnd): void => {
+      if (!isOver) events.onClose(how);
       isOver = true;
     };
-    const socket = this.#connect(url, protocols, {
-      onOpen: () => events.onOpen(),
-      onMessage: (frame) => events.onMessage(frame),
-      onClose: end,
-    });
+    const socket = this.#connect(url, options, { ...events, onClose: end });
     const abandon = (): void => {
       isOver = true;
       socket.abandon();
     };
     this.#cut = () => {
       socket.abandon();
-      end(1006, '');
+      end(LOST);
     };
-    return { send: (frame) => socket.send(frame), close: (code, reason) => socket.close(code, reason), abandon };
+    return {
+      get bufferedBytes() {
+        return socket.bufferedBytes;
+      },
+      send: (frame) => socket.send(frame),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      close: (code, reason) => socket.close(code, reason),
+      abandon,
+    };
   };
 
   pull(): void {
@@ -57,11 +64,14 @@ function dead(events: SocketEvents): ClientSocket {
   let isOver = false;
   // Events come after the factory returned.
   queueMicrotask(() => {
-    if (!isOver) events.onClose(1006, '');
+    if (!isOver) events.onClose(LOST);
     isOver = true;
   });
   return {
+    bufferedBytes: 0,
     send: () => {},
+    pause: () => false,
+    resume: () => {},
     close: () => {},
     abandon: () => {
       isOver = true;

@@ -31,14 +31,18 @@ async function connected(): Promise<Line> {
   const accepted = new Promise<{ server: WebSocket; bytes: () => number }>((resolve) => {
     listening.once('connection', (server, request) => resolve({ server, bytes: () => request.socket.bytesRead }));
   });
-  const socket = links.factory('ann')(`ws://127.0.0.1:${port}`, [], {
-    onOpen: () => socket.send('hello'),
-    onMessage: (frame) => {
-      received.push(frame as string);
-      greet();
+  const socket = links.factory('ann')(
+    `ws://127.0.0.1:${port}`,
+    { protocols: [] },
+    {
+      onOpen: () => socket.send('hello'),
+      onMessage: (frame) => {
+        received.push(frame as string);
+        greet();
+      },
+      onClose: ({ code }) => close(code),
     },
-    onClose: (code) => close(code),
-  });
+  );
   const { server, bytes } = await accepted;
   const serverClosed = new Promise<number>((resolve) => server.once('close', () => resolve(bytes())));
   server.on('error', () => {});

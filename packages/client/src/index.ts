@@ -14,14 +14,9 @@ export { createIndexedDbOutbox, type IndexedDbOutboxOptions, type LockSource } f
 export type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { systemRandom, type Random } from './random.ts';
-export {
-  webSocketFactory,
-  type ClientSocket,
-  type SocketEvents,
-  type SocketFactory,
-  type WebSocketClass,
-  type WebSocketLike,
-} from './socket.ts';
+export { webSocketFactory } from './socket-class.ts';
+export type { WebSocketClass, WebSocketLike } from './socket-whatwg.ts';
+export type { ClientSocket, SocketEnd, SocketEvents, SocketFactory, SocketOptions } from './socket.ts';
 export {
   HoldfastError,
   type BackoffOptions,

@@ -60,13 +60,18 @@ export class Link {
     this.#events = events;
     this.#timer = clock.setTimeout(() => this.#fail(1006, new HoldfastError('OFFLINE', `no answer within ${deadlineMs} ms`)), deadlineMs);
     try {
-      this.#socket = socket(url, [SUBPROTOCOL], {
-        onOpen: () => this.#onOpen(),
-        onMessage: (frame) => this.#onMessage(frame),
-        onClose: (code, reason) => this.#end({ code, reason, error: this.#explanation }),
-      });
+      this.#socket = socket(
+        url,
+        { protocols: [SUBPROTOCOL] },
+        {
+          onOpen: () => this.#onOpen(),
+          onMessage: (frame) => this.#onMessage(frame),
+          onClose: ({ code, reason, cause }) => this.#end({ code, reason, error: this.#explanation ?? cause }),
+        },
+      );
     } catch (cause) {
-      const error = new HoldfastError('OFFLINE', `the socket could not be made: ${String(cause)}`, { cause });
+      const error =
+        cause instanceof HoldfastError ? cause : new HoldfastError('OFFLINE', `the socket could not be made: ${String(cause)}`, { cause });
       // Not within the constructor: nobody could hear it.
       void Promise.resolve().then(() => this.#end({ code: 1006, reason: '', error }));
     }

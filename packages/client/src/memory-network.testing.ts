@@ -1,7 +1,9 @@
 /** Sockets in memory over a virtual clock: frames keep their order and take a delay; a cut loses what is under way. */
 
 import type { Clock } from './clock.ts';
-import type { SocketEvents, SocketFactory } from './socket.ts';
+import type { SocketEnd, SocketEvents, SocketFactory } from './socket.ts';
+
+const LOST: SocketEnd = { code: 1006, reason: '', clean: false };
 
 /** The server's end of one socket, as the scripted server sees it. */
 export interface ServerPort {
@@ -37,7 +39,7 @@ export class ServerEnd implements ServerPort {
   }
 
   open(): void {
-    this.#toClient(() => this.#client.onOpen());
+    this.#toClient(() => this.#client.onOpen(this.protocols[0] ?? ''));
   }
 
   send(frame: string | Uint8Array): void {
@@ -47,7 +49,7 @@ export class ServerEnd implements ServerPort {
   /** The server closes: what it sent before arrives first. */
   close(code: number, reason = ''): void {
     if (!this.isOpen) return;
-    this.#toClient(() => this.#client.onClose(code, reason));
+    this.#toClient(() => this.#client.onClose({ code, reason, clean: true }));
     this.#gone(code, reason);
   }
 
@@ -55,7 +57,7 @@ export class ServerEnd implements ServerPort {
   cut(isSilent = false): void {
     this.#isConnected = false;
     this.#gone(1006, '');
-    if (!isSilent) this.#network.clock.setTimeout(() => this.#client.onClose(1006, ''), 0);
+    if (!isSilent) this.#network.clock.setTimeout(() => this.#client.onClose(LOST), 0);
   }
 
   /** From the client. */
@@ -106,23 +108,26 @@ export class MemoryNetwork {
     this.clock = clock;
   }
 
-  readonly socket: SocketFactory = (url, protocols, events) => {
+  readonly socket: SocketFactory = (url, { protocols }, events) => {
     this.connectCount += 1;
     let isAbandoned = false;
     const end = new ServerEnd(this, url, protocols, {
-      onOpen: () => isAbandoned || events.onOpen(),
+      onOpen: (protocol) => isAbandoned || events.onOpen(protocol),
       onMessage: (frame) => isAbandoned || events.onMessage(frame),
-      onClose: (code, reason) => isAbandoned || events.onClose(code, reason),
+      onClose: (end) => isAbandoned || events.onClose(end),
     });
     if (this.isUnreachable) {
-      this.clock.setTimeout(() => isAbandoned || events.onClose(1006, ''), 1);
+      this.clock.setTimeout(() => isAbandoned || events.onClose(LOST), 1);
     } else {
       this.ends.add(end);
       this.clock.setTimeout(() => this.onConnect(end), this.delayMs());
     }
     return {
+      bufferedBytes: 0,
       send: (frame) => end.receive(frame),
-      close: (code, reason) => end.closedByClient(code, reason),
+      pause: () => false,
+      resume: () => {},
+      close: (code = 1005, reason = '') => end.closedByClient(code, reason),
       abandon: () => {
         isAbandoned = true;
         end.closedByClient(1006, '');

@@ -5,7 +5,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { createClient } from './client.ts';
 import type { ServerPort } from './memory-network.testing.ts';
 import { ScriptedServer } from './scripted-server.testing.ts';
-import { webSocketFactory, type ClientSocket, type SocketEvents } from './socket.ts';
+import { webSocketFactory } from './socket-class.ts';
+import type { ClientSocket, SocketEvents } from './socket.ts';
 
 let acceptor: WebSocketServer;
 let url: string;
@@ -33,9 +34,9 @@ function connect(to: string = url): { readonly socket: ClientSocket; next(): Pro
   const listener: SocketEvents = {
     onOpen: () => put(['open']),
     onMessage: (frame) => put(['message', frame]),
-    onClose: (code, reason) => put(['close', code, reason]),
+    onClose: ({ code, reason }) => put(['close', code, reason]),
   };
-  const socket = webSocketFactory(WebSocket)(to, ['holdfast.v1'], listener);
+  const socket = webSocketFactory(WebSocket)(to, { protocols: ['holdfast.v1'] }, listener);
   const next = (): Promise<Event> => {
     const event = events.shift();
     return event === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(event);
@@ -114,7 +115,7 @@ describe('a socket from a WebSocket class', () => {
     }
     const events: string[] = [];
     const listener = { onOpen: () => events.push('open'), onMessage: () => events.push('message'), onClose: () => events.push('close') };
-    const socket = webSocketFactory(Hollow)('ws://x', [], listener);
+    const socket = webSocketFactory(Hollow)('ws://x', { protocols: [] }, listener);
     const [hollow] = made;
     const tell = (): void => {
       hollow!.onopen!(undefined as never);

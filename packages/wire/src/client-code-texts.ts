@@ -37,7 +37,11 @@ type ClientCode =
   | 'UNCERTAIN'
   | 'UNKNOWN_OUTCOME'
   | 'OUTBOX_FULL'
-  | 'OFFLINE';
+  | 'OFFLINE'
+  | 'INVALID_URL'
+  | 'CONNECT_TIMEOUT'
+  | 'NETWORK'
+  | 'CONNECTION_LOST';
 
 export const CLIENT_TEXTS: Readonly<Record<ClientCode, ErrorText>> = {
   BAD_JSON: {
@@ -135,6 +139,22 @@ export const CLIENT_TEXTS: Readonly<Record<ClientCode, ErrorText>> = {
   OFFLINE: {
     meaning: 'There is no connection, and this request is not kept for later.',
     hint: 'Try again when the connection is open.',
+  },
+  INVALID_URL: {
+    meaning: 'The address is not one that a WebSocket can be opened to.',
+    hint: 'It begins with "wss://" or "ws://", and has a host and no fragment ("#").',
+  },
+  CONNECT_TIMEOUT: {
+    meaning: 'The server did not answer in time.',
+    hint: 'Try again; if it happens always, something between here and there swallows the connection.',
+  },
+  NETWORK: {
+    meaning: 'The connection could not be made; this platform does not say why.',
+    hint: 'The console of the browser may say more. Check that this device is online and that the server is running.',
+  },
+  CONNECTION_LOST: {
+    meaning: 'The connection broke without a goodbye.',
+    hint: 'Connect again.',
   },
 };
 

@@ -119,6 +119,31 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The server failed at this request.',
     hint: "Look at the server's log.",
   },
+  // A browser tells none of these: they are raised where the platform does (Node, React Native).
+  DNS_FAILED: {
+    meaning: 'The name of the host could not be resolved.',
+    hint: 'Check its spelling, and that this device is online.',
+  },
+  CONNECTION_REFUSED: {
+    meaning: 'Nobody listens at this address.',
+    hint: 'Check host and port, and that the server is running.',
+  },
+  UNREACHABLE: {
+    meaning: 'There is no way to this address from here.',
+    hint: 'Check that this device is online, and firewalls and VPNs between here and there.',
+  },
+  TLS_FAILED: {
+    meaning: 'The secure connection failed: the certificate is not trusted, or the server does not speak TLS.',
+    hint: 'Check the certificate, the clock of this device, and that the port is the one for "wss://".',
+  },
+  UPGRADE_REFUSED: {
+    meaning: 'The server answered, but not with a WebSocket.',
+    hint: 'The HTTP status says why: 401 and 403 are about credentials, 404 about the path, 502 and 503 about the server behind a proxy.',
+  },
+  PROTOCOL_ERROR: {
+    meaning: 'The peer broke the WebSocket protocol.',
+    hint: 'Check the server, and proxies between here and there.',
+  },
 };
 
 /** What each close code means (HF-11). */

@@ -63,6 +63,16 @@ export const ERROR_CODES = {
   UNKNOWN_OUTCOME: { retryable: false, source: 'connection' },
   OUTBOX_FULL: { retryable: true, source: 'connection' },
   OFFLINE: { retryable: true, source: 'connection' },
+  INVALID_URL: { retryable: false, source: 'usage' },
+  DNS_FAILED: { retryable: true, source: 'connection' },
+  CONNECTION_REFUSED: { retryable: true, source: 'connection' },
+  UNREACHABLE: { retryable: true, source: 'connection' },
+  TLS_FAILED: { retryable: true, source: 'connection' },
+  UPGRADE_REFUSED: { retryable: true, source: 'connection' },
+  CONNECT_TIMEOUT: { retryable: true, source: 'connection' },
+  NETWORK: { retryable: true, source: 'connection' },
+  CONNECTION_LOST: { retryable: true, source: 'connection' },
+  PROTOCOL_ERROR: { retryable: false, source: 'connection' },
 } as const;
 
 /** A name in the error table. */
