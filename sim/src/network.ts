@@ -280,7 +280,8 @@ export class Network {
       get bufferedBytes() {
         return end.out.bufferedBytes;
       },
-      send: (frame) => {
+      send: (given) => {
+        const frame = given instanceof SharedFrame ? given.content : given;
         this.#trace.line(end.process.name, `${name} < ${textOf(frame)}`);
         this.tap?.fromServer(name, frame, end.out.bufferedBytes);
         end.send(frame);

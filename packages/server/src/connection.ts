@@ -31,6 +31,7 @@ import { Operations } from './operations.ts';
 import { PlainSession } from './plain-session.ts';
 import { isCredentialRefusal, isSubject, type Credentials, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
+import { contentOf, type Frame } from './shared-frame.ts';
 import type { Socket, SocketListener } from './socket.ts';
 import type { Outlet } from './subscription.ts';
 
@@ -102,6 +103,7 @@ export class Connection implements Outlet, SocketListener {
   #heardAt: number;
   #sentAt: number;
   #isClosed = false;
+  #isHeldBack = false;
   #onReady: (() => void)[] = [];
 
   /** `address`: the account that its address was counted in. */
@@ -164,7 +166,11 @@ export class Connection implements Outlet, SocketListener {
 
   /** Whether cursors may hand over more (HF-7.2). */
   get isReady(): boolean {
-    return !this.#isClosed && this.#socket.bufferedBytes < this.#limits.queueBytesMax;
+    if (this.#isClosed) return false;
+    if (this.#socket.bufferedBytes < this.#limits.queueBytesMax) return true;
+    // Whoever was told so waits for the drain.
+    this.#isHeldBack = true;
+    return false;
   }
 
   /** Resolves when more may be handed over, or when the connection is gone. */
@@ -172,13 +178,13 @@ export class Connection implements Outlet, SocketListener {
     while (!this.#isClosed && !this.isReady) await new Promise<void>((resolve) => this.#onReady.push(resolve));
   }
 
-  send(frame: string | Uint8Array): void {
+  send(frame: Frame): void {
     if (this.#isClosed) return;
     if (this.#socket.bufferedBytes > this.#limits.queueBytesMax * QUEUES_MAX) return this.close(CLOSE_CODES.OVERLOADED.code, 'OVERLOADED');
     this.#sentAt = this.#clock.now();
     const { counters } = this.#host.services;
     counters.framesSent += 1;
-    counters.bytesSent += frame.length;
+    counters.bytesSent += contentOf(frame).length;
     this.#socket.send(frame);
   }
 
@@ -288,7 +294,8 @@ export class Connection implements Outlet, SocketListener {
   }
 
   onDrain(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || !this.#isHeldBack) return;
+    this.#isHeldBack = false;
     this.#operations?.resume();
     this.#plain?.resume();
     this.#wakeReady();

@@ -1,13 +1,14 @@
 /** A durable entry with its frame, made once and shared by every subscriber (PROTOCOL.md HF-9.1). */
 
 import { encodeEntryBinary, encodeEntryText } from '@holdfast/wire';
+import { SharedFrame } from './shared-frame.ts';
 import type { Entry } from './store.ts';
 
 export class FramedEntry {
   readonly entry: Entry;
   readonly #topic: string;
   readonly #number: number;
-  #frame: string | Uint8Array | undefined;
+  #frame: SharedFrame | undefined;
 
   constructor(topic: string, number: number, entry: Entry) {
     this.entry = entry;
@@ -15,12 +16,13 @@ export class FramedEntry {
     this.#number = number;
   }
 
-  get frame(): string | Uint8Array {
-    if (this.#frame !== undefined) return this.#frame;
+  get frame(): SharedFrame {
+    return (this.#frame ??= new SharedFrame(this.#encode()));
+  }
+
+  #encode(): string | Uint8Array {
     const { payload } = this.entry;
-    return (this.#frame =
-      typeof payload === 'string'
-        ? encodeEntryText(this.#topic, this.entry, payload)
-        : encodeEntryBinary(this.#number, this.entry, payload));
+    if (typeof payload === 'string') return encodeEntryText(this.#topic, this.entry, payload);
+    return encodeEntryBinary(this.#number, this.entry, payload);
   }
 }

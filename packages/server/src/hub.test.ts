@@ -358,6 +358,17 @@ test('HF-3.4, HF-11.3: the spread grows with the number of connections, within b
   await stage.clock.settle();
 });
 
+test('HF-3.4: the spread that is announced is the one of the option, a figure or a function of the number of connections', async () => {
+  stage = new Stage({ spreadMs: 2_000 });
+  const client = stage.connect();
+  await stage.clock.settle();
+  expect(client.take('welcome')).toMatchObject([{ spreadMs: 2_000 }]);
+  stage = new Stage({ spreadMs: (connections) => 500 + connections });
+  const other = stage.connect();
+  await stage.clock.settle();
+  expect(other.take('welcome')).toMatchObject([{ spreadMs: 501 }]);
+});
+
 test('decision 11: memory stores that begin anew are another log, disks that stay are the same', async () => {
   await Promise.all([stage.hub.publish('t', 1), stage.clock.settle()]);
   const { epoch } = stage.disk.topics.get('t')!;

@@ -54,6 +54,11 @@ export interface HubOptions {
   readonly limits?: LimitChanges;
   /** HF-8.1, ms. Default 25,000: below the 30 s after which the strictest proxies drop a silent connection. */
   readonly heartbeatMs?: number;
+  /**
+   * HF-3.4, HF-11.3: over how long clients that lost their connection spread their return, whole ms; or a function that tells
+   * it for a number of connections. Default: one ms for each connection, from 100 to 30,000.
+   */
+  readonly spreadMs?: number | ((connections: number) => number);
   /** HF-7.6, ms. Default 10,000. */
   readonly presenceGraceMs?: number;
   /** How often retention and forgetting take their next step, ms. Default 1,000; 0: only when `maintain` is called. */
@@ -122,6 +127,7 @@ export class Hub implements ConnectionHost {
   readonly #onError: (error: unknown) => void;
   readonly #onEvent: (event: HubEvent) => void;
   readonly #admission: Admission;
+  readonly #spreadMs: (connections: number) => number;
   readonly #presenceGraceMs: number;
   readonly #maintainIntervalMs: number;
   readonly #connections = new Set<Connection>();
@@ -140,7 +146,7 @@ export class Hub implements ConnectionHost {
 
   constructor(options: HubOptions) {
     const { store, topics = [{ pattern: '*' }], clock = systemClock, random = systemRandom } = options;
-    const { heartbeatMs = 25_000, presenceGraceMs = 10_000, maintainIntervalMs = 1_000 } = options;
+    const { heartbeatMs = 25_000, presenceGraceMs = 10_000, maintainIntervalMs = 1_000, spreadMs = defaultSpreadMs } = options;
     this.#store = store;
     this.#clock = clock;
     this.#random = random;
@@ -149,6 +155,7 @@ export class Hub implements ConnectionHost {
     this.#onError = options.onError ?? ((error) => console.error(error));
     this.#onEvent = options.onEvent ?? ((): void => {});
     this.heartbeatMs = heartbeatMs;
+    this.#spreadMs = typeof spreadMs === 'number' ? (): number => spreadMs : spreadMs;
     this.#presenceGraceMs = presenceGraceMs;
     this.#maintainIntervalMs = maintainIntervalMs;
     this.#expiredAt = clock.now();
@@ -303,7 +310,7 @@ export class Hub implements ConnectionHost {
   }
 
   spreadMs(): number {
-    return Math.min(SPREAD_MAX_MS, Math.max(SPREAD_MIN_MS, this.#connections.size));
+    return this.#spreadMs(this.#connections.size);
   }
 
   sessionName(): string {
@@ -504,6 +511,10 @@ export class Hub implements ConnectionHost {
 /** Creates a hub. Its store stays the caller's. */
 export function createHub(options: HubOptions): Hub {
   return new Hub(options);
+}
+
+function defaultSpreadMs(connections: number): number {
+  return Math.min(SPREAD_MAX_MS, Math.max(SPREAD_MIN_MS, connections));
 }
 
 function sessionKey({ client, identity }: Connection): string {

@@ -42,4 +42,5 @@ export type {
 } from './store.ts';
 export { systemClock, type Clock, type Random, type Timer } from './clock.ts';
 export type { Socket, SocketListener } from './socket.ts';
+export { SharedFrame, type Frame } from './shared-frame.ts';
 export type { Arrival } from './connection.ts';

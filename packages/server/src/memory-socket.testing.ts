@@ -1,5 +1,6 @@
 /** A socket in memory: what the hub sends is kept, and the test plays the network. */
 
+import { contentOf, type Frame } from './shared-frame.ts';
 import type { Socket, SocketListener } from './socket.ts';
 
 export class MemorySocket implements Socket {
@@ -12,10 +13,11 @@ export class MemorySocket implements Socket {
   onSend: ((frame: string | Uint8Array) => void) | undefined;
   #listener: SocketListener | undefined;
 
-  send(frame: string | Uint8Array): void {
+  send(frame: Frame): void {
     if (this.closed !== undefined) return;
-    this.sent.push(frame);
-    this.onSend?.(frame);
+    const content = contentOf(frame);
+    this.sent.push(content);
+    this.onSend?.(content);
   }
 
   close(code: number, reason: string): void {

@@ -31,6 +31,7 @@ import { readForViewer } from './reading.ts';
 import type { LimitName } from './node-limits.ts';
 import { isCredentialRefusal, type Action, type Grant, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
+import { SharedFrame, type Frame } from './shared-frame.ts';
 import { Subscriptions, type Subscriber } from './subscriptions.ts';
 import { isLongerThan } from './text-size.ts';
 import { isThenable } from './thenable.ts';
@@ -66,7 +67,7 @@ export class Operations implements PublishSource, Subscriber {
     return this.#connection.isReady;
   }
 
-  send(frame: string | Uint8Array): void {
+  send(frame: Frame): void {
     this.#connection.send(frame);
   }
 
@@ -245,8 +246,9 @@ export class Operations implements PublishSource, Subscriber {
     await this.ask('signal', name);
     const { client } = this;
     const { subject } = this.#identity;
-    const frame = encodeServerMessage({ type: 'signal', topic: name, from: subject, client, data });
-    if (isLongerThan(frame, this.#services.limits.frameBytesMax)) throw new HoldfastError('TOO_LARGE', 'a signal is larger than a frame');
+    const text = encodeServerMessage({ type: 'signal', topic: name, from: subject, client, data });
+    if (isLongerThan(text, this.#services.limits.frameBytesMax)) throw new HoldfastError('TOO_LARGE', 'a signal is larger than a frame');
+    const frame = new SharedFrame(text);
     // HF-7.4: what this client published before comes first, even if it is still with a hook.
     await this.#publishes.settled(name);
     this.#services.sequencer.afterPending(topic.log, () => {

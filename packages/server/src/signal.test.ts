@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Endpoint } from './endpoint.ts';
+import { SharedFrame } from './shared-frame.ts';
 import { Stage, type StageClient } from './stage.testing.ts';
 
 let stage: Stage;
@@ -188,7 +189,7 @@ describe('HF-7.4: a slow subscriber gets the newest of each sender', () => {
     bob.socket.bufferedBytes = stage.hub.services.limits.queueBytesMax;
     for (let sender = 0; sender < 1_030; sender++) {
       const frame = JSON.stringify({ type: 'signal', topic: 't', from: 's', client: 'c', data: sender });
-      for (const subscriber of topic.subscribers) subscriber.onSignal(`sender ${sender}`, frame);
+      for (const subscriber of topic.subscribers) subscriber.onSignal(`sender ${sender}`, new SharedFrame(frame));
     }
     bob.socket.drain();
     const data = await got(bob);

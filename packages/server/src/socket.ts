@@ -1,10 +1,12 @@
 /** The socket port: one accepted WebSocket as the hub sees it. `websocket.ts` makes one of `ws`, the simulator its own. */
 
+import type { Frame } from './shared-frame.ts';
+
 export interface Socket {
   /** Bytes handed to `send` that have not left the process. */
   readonly bufferedBytes: number;
   /** Sends one frame: a string as text, bytes as binary. Ignored after the end. Never throws. */
-  send(frame: string | Uint8Array): void;
+  send(frame: Frame): void;
   /** Begins the closing handshake. `reason`: at most 123 bytes of UTF-8. */
   close(code: number, reason: string): void;
   /** Drops the connection at once. */
@@ -20,7 +22,7 @@ export interface Socket {
 
 export interface SocketListener {
   onFrame(frame: string | Uint8Array): void;
-  /** What was buffered has left. */
+  /** What was buffered has left, or much of it; may come when nothing was. */
   onDrain(): void;
   /** The connection is gone; nothing comes after. */
   onClose(code: number, reason: string): void;

@@ -18,6 +18,7 @@ import { Cursor, type CursorOptions, type CursorSink } from './cursor.ts';
 import type { FramedEntry } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
 import type { PresenceEvent } from './presence.ts';
+import type { Frame, SharedFrame } from './shared-frame.ts';
 import type { Register } from './store.ts';
 import type { Topic, TopicSubscriber } from './topic.ts';
 
@@ -27,7 +28,7 @@ const HELD_SIGNALS_MAX = 1_024;
 /** What a subscription needs of its connection. */
 export interface Outlet {
   readonly isReady: boolean;
-  send(frame: string | Uint8Array): void;
+  send(frame: Frame): void;
 }
 
 export interface SubscriptionOptions extends Omit<CursorOptions, 'sink' | 'log' | 'number'> {
@@ -55,7 +56,7 @@ export class Subscription implements TopicSubscriber, CursorSink {
   readonly wantsPresence: boolean;
   readonly #onPaused: (error: HoldfastError) => void;
   /** By sender. */
-  readonly #heldSignals = new Map<string, string>();
+  readonly #heldSignals = new Map<string, SharedFrame>();
   #showsMembers: boolean;
   /** By member. */
   readonly #heldChanges = new Map<string, Change>();
@@ -93,7 +94,7 @@ export class Subscription implements TopicSubscriber, CursorSink {
   }
 
   /** The newest signal of `sender`, now or as soon as the cursor has caught up. */
-  onSignal(sender: string, frame: string): void {
+  onSignal(sender: string, frame: SharedFrame): void {
     if (sender === this.#name) return;
     this.#heldSignals.delete(sender);
     this.#heldSignals.set(sender, frame);

@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts';
 import { FramedEntry } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
 import { Presence, type PresenceEvent } from './presence.ts';
+import type { SharedFrame } from './shared-frame.ts';
 import type { TopicLog } from './topic-log.ts';
 
 /** What a topic asks of its subscriptions. None of it may throw. */
@@ -13,7 +14,7 @@ export interface TopicSubscriber {
   onReload(): void;
   onPresence(event: PresenceEvent, member: Member): void;
   /** The newest signal of `sender`, as a frame. */
-  onSignal(sender: string, frame: string): void;
+  onSignal(sender: string, frame: SharedFrame): void;
 }
 
 export interface TopicOptions {

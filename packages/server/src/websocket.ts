@@ -12,6 +12,8 @@ import { clientAddress, parseTrustedProxies } from './client-address.ts';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import type { Hub } from './hub.ts';
 import { parseOrigins } from './origin.ts';
+import { Outflow } from './outflow.ts';
+import type { Frame } from './shared-frame.ts';
 import type { Socket, SocketListener } from './socket.ts';
 
 /** HF-2.1. */
@@ -145,49 +147,41 @@ function refuse(stream: Duplex, status: number, headers: Readonly<Record<string,
   stream.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => stream.destroy());
 }
 
-/** The last text sent by anybody, as bytes: a fan-out sends one text to many, and encodes it once. */
-let lastText = '';
-let lastBytes: Buffer = Buffer.alloc(0);
-
-function bytesOf(text: string): Buffer {
-  if (text !== lastText) {
-    lastText = text;
-    lastBytes = Buffer.from(text);
-  }
-  return lastBytes;
-}
-
 /** RFC 6455 section 7.4.1. */
 const TOO_LARGE = { code: 1009, reason: 'TOO_LARGE' };
 
-/** One `ws` socket as the hub's port. */
+/** One `ws` socket as the hub's port: `ws` reads, and writes control frames; the hub's own frames go through the outflow. */
 class WsSocket implements Socket {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
+  readonly #outflow: Outflow;
+  #onFlushed: () => void = () => {};
   #onData: ((chunk: Buffer) => void) | undefined;
   #isCutOff = false;
 
   constructor(socket: WebSocket, stream: Duplex) {
     this.#socket = socket;
     this.#stream = stream;
+    const isOpen = (): boolean => socket.readyState === socket.OPEN;
+    this.#outflow = new Outflow({ stream, isOpen, onFlushed: () => this.#onFlushed() });
   }
 
-  /** 0 below the stream's own mark, beyond which alone it tells when it has drained. */
+  /** What the stream holds counts only above its own mark: below it, it does not tell when it has drained. */
   get bufferedBytes(): number {
-    return this.#stream.writableNeedDrain ? this.#socket.bufferedAmount : 0;
+    return this.#outflow.bytes + (this.#stream.writableNeedDrain ? this.#stream.writableLength : 0);
   }
 
-  send(frame: string | Uint8Array): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (typeof frame === 'string') this.#socket.send(bytesOf(frame), { binary: false });
-    else this.#socket.send(frame, { binary: true });
+  send(frame: Frame): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#outflow.push(frame);
   }
 
   close(code: number, reason: string): void {
+    this.#outflow.flush();
     this.#socket.close(code, reason);
   }
 
   terminate(): void {
+    this.#outflow.drop();
     this.#socket.terminate();
   }
 
@@ -211,6 +205,7 @@ class WsSocket implements Socket {
       const bytes = data as Buffer;
       listener.onFrame(isBinary ? bytes : bytes.toString('utf8'));
     });
+    this.#onFlushed = () => listener.onDrain();
     this.#stream.on('drain', () => listener.onDrain());
     // `ws` answers a breach with the right close code by itself (1002, 1007, 1009), and then closes.
     this.#socket.on('error', () => {});

@@ -1,0 +1,116 @@
+/**
+ * What one connection is about to send: frames of one turn of the event loop leave in one write, since it is the write
+ * call that costs, not the frame. Frames are written raw (RFC 6455 section 5.2: never masked, never fragmented), always whole
+ * and between those that `ws` writes itself, so that neither cuts into the other.
+ */
+
+import type { Duplex } from 'node:stream';
+import { systemClock } from './clock.ts';
+import { SharedFrame, type Frame } from './shared-frame.ts';
+
+/** Up to here frames of a turn are copied into one piece; beyond it copying costs more than a vector of pieces. */
+const JOINED_BYTES_MAX = 65_536;
+
+const TEXT = 0x81;
+const BINARY = 0x82;
+
+/** Those that have something to send at the end of this turn. */
+let due: Outflow[] = [];
+/** What was joined last: in a fan-out the next connection has the same frames. */
+let lastFrames: readonly Buffer[] = [];
+let lastJoined: Buffer = Buffer.alloc(0);
+
+function flushDue(): void {
+  const flows = due;
+  due = [];
+  for (const flow of flows) flow.flush();
+  lastFrames = [];
+}
+
+export interface OutflowOptions {
+  readonly stream: Duplex;
+  /** Whether data may be sent now: not after a close frame (RFC 6455 section 5.5.1). */
+  readonly isOpen: () => boolean;
+  /** Called after a flush that left the stream ready for more. */
+  readonly onFlushed: () => void;
+}
+
+export class Outflow {
+  readonly #options: OutflowOptions;
+  #frames: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(options: OutflowOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes that wait for the end of the turn. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(frame: Frame): void {
+    const bytes = encoded(frame);
+    this.#bytes += bytes.length;
+    if (this.#frames.push(bytes) === 1 && due.push(this) === 1) systemClock.defer(flushDue);
+  }
+
+  /** Writes now what waits. */
+  flush(): void {
+    const frames = this.#frames;
+    if (frames.length === 0) return;
+    const bytes = this.#bytes;
+    this.#frames = [];
+    this.#bytes = 0;
+    const { stream, isOpen, onFlushed } = this.#options;
+    if (!isOpen() || !stream.writable) return;
+    if (frames.length === 1) stream.write(frames[0]);
+    else if (bytes <= JOINED_BYTES_MAX) stream.write(joined(frames, bytes));
+    else {
+      stream.cork();
+      for (const frame of frames) stream.write(frame);
+      stream.uncork();
+    }
+    if (!stream.writableNeedDrain) onFlushed();
+  }
+
+  /** Forgets what waits. */
+  drop(): void {
+    this.#frames = [];
+    this.#bytes = 0;
+  }
+}
+
+function joined(frames: readonly Buffer[], bytes: number): Buffer {
+  const isSame = frames.length === lastFrames.length && frames.every((frame, at) => frame === lastFrames[at]);
+  if (!isSame) {
+    lastFrames = frames;
+    lastJoined = Buffer.concat(frames, bytes);
+  }
+  return lastJoined;
+}
+
+function encoded(frame: Frame): Buffer {
+  if (!(frame instanceof SharedFrame)) return encode(frame);
+  return (frame.prepared ??= encode(frame.content)) as Buffer;
+}
+
+function encode(content: string | Uint8Array): Buffer {
+  const isText = typeof content === 'string';
+  const length = isText ? Buffer.byteLength(content) : content.length;
+  const start = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(start + length);
+  frame[0] = isText ? TEXT : BINARY;
+  if (start === 2) frame[1] = length;
+  else if (start === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeUInt32BE(0, 2);
+    frame.writeUInt32BE(length, 6);
+  }
+  if (isText) frame.write(content, start);
+  else frame.set(content, start);
+  return frame;
+}
