@@ -30,8 +30,8 @@ const NAMES = SECRET_NAMES.join('|');
 
 /** In this order: what names a secret first, then what looks like one. None of them takes a quote or a backslash that it did not open. */
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
-  // A field of JSON, at any depth: a string, or a list without lists in it.
-  [new RegExp(`"(${NAMES})":(?:"(?:[^"\\\\]|\\\\.)*"|\\[(?:[^\\]"]|"(?:[^"\\\\]|\\\\.)*")*\\])`, 'gi'), `"$1":"${REDACTED}"`],
+  // A field of JSON, at any depth: a string, or a list without lists in it. Its end is optional only so that it is looked for once.
+  [new RegExp(`"(${NAMES})":(?:"(?:[^"\\\\]|\\\\.)*"|\\[(?:[^\\]"]|"(?:[^"\\\\]|\\\\.)*")*\\]?)`, 'gi'), `"$1":"${REDACTED}"`],
   // The same inside of a string of JSON, where its quotes are escaped.
   [new RegExp(`\\\\"(${NAMES})\\\\":\\s*\\\\"(?:[^"\\\\]|\\\\\\\\.)*`, 'gi'), `\\"$1\\":\\"${REDACTED}`],
   // A header, to the end of its line.
