@@ -5,7 +5,9 @@ import {
   createMemoryStore,
   Endpoint,
   listen,
+  SharedFrame,
   type EndpointOptions,
+  type Frame,
   type Hub,
   type HubOptions,
   type Socket,
@@ -116,17 +118,18 @@ export class MemoryClient implements Socket {
     this.#listener?.onFrame(JSON.stringify(message));
   }
 
-  /** The first message of a type, now or when it comes. */
-  async until(type: string): Promise<Record<string, Json>> {
+  /** The first message of a type, with a seq if one is given, now or when it comes. */
+  async until(type: string, seq?: number): Promise<Record<string, Json>> {
     for (;;) {
-      const found = this.received.find((message) => message['type'] === type);
+      const found = this.received.find((message) => message['type'] === type && (seq === undefined || message['seq'] === seq));
       if (found !== undefined) return found;
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
-  send(frame: string | Uint8Array): void {
-    if (typeof frame === 'string') this.received.push(JSON.parse(frame) as Record<string, Json>);
+  send(frame: Frame): void {
+    const content = frame instanceof SharedFrame ? frame.content : frame;
+    if (typeof content === 'string') this.received.push(JSON.parse(content) as Record<string, Json>);
     this.#wake();
   }
 
