@@ -65,7 +65,7 @@ interface ErrorFields {
 }
 
 /** What may be written of an error, its causes included. Anything else that was thrown: what it is, in a word. */
-export function errorFields(error: unknown, depth = 0): ErrorFields {
+function errorFields(error: unknown, depth = 0): ErrorFields {
   if (!(error instanceof Error))
     return { type: typeof error, message: typeof error === 'string' ? error : 'something that is no Error was thrown' };
   const { name, message, stack, cause } = error;

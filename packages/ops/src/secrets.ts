@@ -45,6 +45,8 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/eyJ[\w-]*(?:(?:\.|%2E)[\w-]*)*/gi, REDACTED],
   // What else looks like a key or a signature: 32 characters of base64 and more, with letters of both cases and digits.
   [/(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{32,}={0,2}/g, REDACTED],
+  // The same in hexadecimal, from 192 bits on: what is shorter names traces and commits.
+  [/\b[\da-f]{48,}\b/gi, REDACTED],
 ];
 
 /** The text without its secrets. JSON stays JSON. */
