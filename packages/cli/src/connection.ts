@@ -47,7 +47,7 @@ function firstConnection(client: Client, url: string, timeoutMs: number): Promis
     };
     const timer = setTimeout(() => {
       const said = client.status.getSnapshot().lastError;
-      const why = said === undefined || said.code === 'OFFLINE' ? '' : ` (${said.code}: ${said.message})`;
+      const why = said === undefined || said.code === 'OFFLINE' ? '' : ` (${said.code}: ${said.message.replace(/\.$/, '')})`;
       end(() =>
         reject(
           new CommandFailure(`no Holdfast server answers at ${url}${why}`, 'Start one with "holdfast serve", or name another with --url.'),

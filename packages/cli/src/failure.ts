@@ -4,6 +4,7 @@
  */
 
 import { HoldfastError } from '@holdfast/wire';
+import { ConfigurationError } from './configuration.ts';
 
 /** What the process ends with. A second signal ends it with 128 and the signal's number. */
 export const EXIT_CODES = { ok: 0, failure: 1, usage: 2 } as const;
@@ -25,17 +26,25 @@ export interface Explanation {
   /** What went wrong and how to mend it; for a bug, the stack. */
   readonly text: string;
   readonly exitCode: number;
+  /** The help of the command says more. */
+  readonly seeHelp?: true;
 }
 
 /** Turns whatever was thrown into what is printed and the exit code. */
 export function explain(error: unknown): Explanation {
-  if (error instanceof UsageError) return { text: sentence(error.message), exitCode: EXIT_CODES.usage };
+  if (error instanceof UsageError) return { text: sentence(error.message), exitCode: EXIT_CODES.usage, seeHelp: true };
+  if (error instanceof ConfigurationError) return { text: problemsText(error.problems), exitCode: EXIT_CODES.usage };
   if (error instanceof CommandFailure) return failure(error.message, error.hint);
   // `INTERNAL` comes from the server: what it means is in that program's log.
   if (error instanceof HoldfastError) return failure(error.message, error.hint);
   const system = systemMessage(error);
   if (system !== undefined) return failure(system);
   return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: EXIT_CODES.failure };
+}
+
+function problemsText(problems: readonly string[]): string {
+  if (problems.length === 1) return sentence(problems[0]!);
+  return [`${problems.length} things are wrong with the settings:`, ...problems.map(sentence)].join('\n  ');
 }
 
 /** One line: message and hint, each closed by one full stop. */

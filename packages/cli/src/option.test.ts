@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from './failure.ts';
-import { bytesOption, choiceOption, countOption, describeOptions, durationOption, flag, parseOptions, textOption } from './option.ts';
+import { choiceOption, countOption, describeOptions, durationOption, flag, optionOf, parseOptions, textOption } from './option.ts';
+import { size } from './value-type.ts';
 
 const TABLE = {
   port: countOption('PORT', 'where', 0, 65_535),
   host: textOption('HOST', 'the address'),
   wait: durationOption('TIME', 'how long'),
-  size: bytesOption('SIZE', 'how much', 1_024),
+  size: optionOf('SIZE', 'how much', size({ min: 1_024 })),
   sync: choiceOption(['full', 'normal'], 'how safe'),
   quiet: flag('say nothing', 'q'),
 };
@@ -51,7 +52,7 @@ describe('options', () => {
     [['--port='], '--port wants a whole number from 0 to 65535, not ""'],
     [['--wait', '25'], '--wait wants a duration such as 250ms, 25s, 10m, 24h or 30d, not "25"'],
     [['--size', '1tb'], '--size wants a size such as 65536, 64kb, 10mb or 1gb, not "1tb"'],
-    [['--size', '1000'], '--size wants at least 1024 bytes, not "1000"'],
+    [['--size', '1000'], '--size wants at least 1kb, not "1000"'],
     [['--sync', 'half'], '--sync wants full or normal, not "half"'],
     [['--quiet=yes'], '--quiet takes no value'],
   ])('%j is refused in words', (args, message) => {

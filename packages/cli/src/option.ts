@@ -5,6 +5,8 @@
 
 import { parseArgs } from 'node:util';
 import { UsageError } from './failure.ts';
+import { nearest } from './nearest.ts';
+import { choice, count, duration, type ValueType } from './value-type.ts';
 
 /** One option. Without a `placeholder` it is a flag, and takes no value. */
 export interface Option<Value> {
@@ -12,8 +14,10 @@ export interface Option<Value> {
   readonly short?: string;
   /** For the help. */
   readonly text: string;
-  /** Throws a plain message of what it wants instead. */
+  /** Throws a message that follows the option's name, such as `wants true or false`. */
   parse(text: string): Value;
+  /** Of an option that may be given several times. Without it the last counts. */
+  merge?(before: Value, next: Value): Value;
 }
 
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
@@ -32,61 +36,27 @@ export function textOption(placeholder: string, text: string): Option<string> {
 }
 
 /** A whole number within bounds, both included. */
-export function countOption(placeholder: string, text: string, min: number, max: number = Number.MAX_SAFE_INTEGER): Option<number> {
-  const bounds = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`;
-  return {
-    placeholder,
-    text,
-    parse: (value) => {
-      const number = Number(value);
-      if (!/^\d+$/.test(value) || number < min || number > max) throw new Error(`a whole number ${bounds}`);
-      return number;
-    },
-  };
+export function countOption(placeholder: string, text: string, min: number, max?: number): Option<number> {
+  return optionOf(placeholder, text, count(min, max));
 }
 
 export function choiceOption<Choice extends string>(choices: readonly Choice[], text: string): Option<Choice> {
-  return {
-    placeholder: choices.join('|'),
-    text,
-    parse: (value) => {
-      const choice = choices.find((one) => one === value);
-      if (choice === undefined) throw new Error(choices.join(' or '));
-      return choice;
-    },
-  };
+  return optionOf(choices.join('|'), text, choice(...choices));
 }
-
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A duration in ms, written as `250ms`, `25s`, `10m`, `24h`, `30d`. */
 export function durationOption(placeholder: string, text: string): Option<number> {
-  return {
-    placeholder,
-    text,
-    parse: (value) => {
-      const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value);
-      if (match === null) throw new Error('a duration such as 250ms, 25s, 10m, 24h or 30d');
-      return Math.round(Number(match[1]) * UNITS_MS[match[2]!]!);
-    },
-  };
+  return optionOf(placeholder, text, duration());
 }
 
-const UNITS_BYTES: Readonly<Record<string, number>> = { '': 1, kb: 1_024, mb: 1_048_576, gb: 1_073_741_824 };
+/** May be given several times; each gives an item. */
+export function repeatedOption(placeholder: string, text: string): Option<readonly string[]> {
+  return { placeholder, text, parse: (value) => [value], merge: (before, next) => [...before, ...next] };
+}
 
-/** A size in bytes, at least `min`, written as `65536`, `64kb`, `10mb`, `1gb` (1,024 each). */
-export function bytesOption(placeholder: string, text: string, min = 0): Option<number> {
-  return {
-    placeholder,
-    text,
-    parse: (value) => {
-      const match = /^(\d+)(kb|mb|gb|)$/i.exec(value);
-      if (match === null) throw new Error('a size such as 65536, 64kb, 10mb or 1gb');
-      const bytes = Number(match[1]) * UNITS_BYTES[match[2]!.toLowerCase()]!;
-      if (bytes < min) throw new Error(`at least ${min} bytes`);
-      return bytes;
-    },
-  };
+/** A value of any type. */
+export function optionOf<Value>(placeholder: string, text: string, type: ValueType<Value>): Option<Value> {
+  return { placeholder, text, parse: (value) => type.parse(value, { folder: '.' }) };
 }
 
 /** Splits a command line. Throws a `UsageError` for an unknown option, a missing value, a value that cannot be read. */
@@ -108,7 +78,8 @@ export function parseOptions<Table extends OptionTable>(
     if (token.kind !== 'option') continue;
     const option = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (option === undefined) throw new UsageError(`there is no option ${token.rawName}${nearest(token.name, Object.keys(table))}`);
-    values[token.name] = valueOf(option, token);
+    const value = valueOf(option, token);
+    values[token.name] = option.merge === undefined || values[token.name] === undefined ? value : option.merge(values[token.name], value);
   }
   return { values: values as OptionValues<Table>, operands };
 }
@@ -127,28 +98,8 @@ function valueOf(
   try {
     return option.parse(value);
   } catch (error) {
-    throw new UsageError(`${rawName} wants ${(error as Error).message}, not "${value}"`, { cause: error });
+    throw new UsageError(`${rawName} ${(error as Error).message}, not "${value}"`, { cause: error });
   }
-}
-
-/** What may have been meant by a misspelt name, as the end of a sentence; nothing where no name is near. */
-export function nearest(name: string, names: readonly string[], prefix = '--'): string {
-  const [best] = names.map((other) => ({ other, distance: editDistance(name, other) })).sort((a, b) => a.distance - b.distance);
-  return best === undefined || best.distance > Math.min(3, Math.ceil(name.length / 2)) ? '' : `; did you mean ${prefix}${best.other}?`;
-}
-
-/** Levenshtein's: insertions, deletions and replacements. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let at = 1; at <= one.length; at++) {
-    const next = [at];
-    for (let to = 1; to <= other.length; to++) {
-      const replaced = row[to - 1]! + (one[at - 1] === other[to - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[to]! + 1, next[to - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length]!;
 }
 
 /** The lines of the help, names and texts in two columns. */

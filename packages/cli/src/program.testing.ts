@@ -37,7 +37,7 @@ export class Program {
   constructor(args: readonly string[], { cwd, env = {}, asNobody = false }: ProgramOptions = {}) {
     if (!existsSync(MAIN)) throw new Error('The command line is not built: run "npx tsc -b".');
     const identity = asNobody && process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-    const inherited = { ...process.env, NODE_ENV: '' };
+    const inherited = { ...process.env, NODE_ENV: '', HOLDFAST_TOKEN: '' };
     this.child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...inherited, ...env }, stdio: 'pipe', ...identity });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;

@@ -2,15 +2,17 @@
 
 import type { Command } from './command.ts';
 import { EXIT_CODES, explain, UsageError } from './failure.ts';
-import { nearest } from './option.ts';
+import { nearest } from './nearest.ts';
 import { backup } from './backup.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
 import { serve } from './serve.ts';
+import { revoke } from './revoke.ts';
 import { tail } from './tail.ts';
+import { token } from './token.ts';
 import { version } from './version.ts';
 
-const COMMANDS: readonly Command[] = [serve, tail, publish, backup, restore];
+const COMMANDS: readonly Command[] = [serve, tail, publish, token, revoke, backup, restore];
 
 /** Runs a command line without the program's name. Resolves with the exit code (`EXIT_CODES`); never rejects. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -23,9 +25,9 @@ export async function run(args: readonly string[]): Promise<number> {
     }
     return await find(name).run(rest);
   } catch (error) {
-    const { text, exitCode } = explain(error);
+    const { text, exitCode, seeHelp } = explain(error);
     const command = COMMANDS.some((one) => one.name === name) ? ` ${name}` : '';
-    const more = exitCode === EXIT_CODES.usage ? ` See: holdfast${command} --help` : '';
+    const more = seeHelp === true ? ` See: holdfast${command} --help` : '';
     console.error(`holdfast${command}: ${text}${more}`);
     return exitCode;
   }

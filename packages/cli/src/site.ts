@@ -1,4 +1,4 @@
-/** What `holdfast serve` answers to plain HTTP: files, or a page of text, and `/health`. It knows nothing of sockets. */
+/** The files that `holdfast serve` gives out over HTTP, or a page of text. It knows nothing of sockets. */
 
 import { existsSync, statSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
@@ -11,20 +11,16 @@ export interface SiteOptions {
   readonly directory: string | undefined;
   /** The page where there is no folder. */
   readonly page: () => string;
-  /** What `/health` says, as JSON. */
-  readonly health: () => object;
 }
 
 /** Throws where the folder has no `index.html`. */
-export function createSite({ directory, page, health }: SiteOptions): RequestListener {
+export function createSite({ directory, page }: SiteOptions): RequestListener {
   const files = directory === undefined ? undefined : serveFiles(directory);
   return (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0];
     response.setHeader('x-content-type-options', 'nosniff');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD', 'content-type': 'text/plain' }).end('Only GET and HEAD are answered here.\n');
-    } else if (path === '/health') {
-      response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' }).end(`${JSON.stringify(health())}\n`);
     } else if (files !== undefined) {
       files(request, response, () => notFound(response));
     } else if (path === '/') {
