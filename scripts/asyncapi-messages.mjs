@@ -106,6 +106,6 @@ export const SERVER_NOTES = {
     clause: 'HF-8.3',
     example: { type: 'goaway', reason: 'the server is shutting down', spreadMs: 2000 },
   },
-  ping: { summary: 'Asks for a pong: nothing was sent for a while.', clause: 'HF-8.1', example: { type: 'ping' } },
+  ping: { summary: 'Asks for a pong: nothing was sent for a while.', clause: 'HF-8.1', example: { type: 'ping', spreadMs: 2000 } },
   pong: { summary: 'Answers a ping, with its id.', clause: 'HF-8.1', example: { type: 'pong', id: 9 } },
 };

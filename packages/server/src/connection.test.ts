@@ -292,6 +292,19 @@ describe('HF-8: heartbeat', () => {
     expect(client.take()).toEqual([{ type: 'ping' }]);
   });
 
+  test('HF-8.1: a ping tells the spread once when it has changed', async () => {
+    let spreadMs = 250;
+    stage = new Stage({ spreadMs: () => spreadMs });
+    const client = await stage.join();
+    await stage.clock.advance(beat);
+    spreadMs = 4_000;
+    await stage.clock.advance(beat);
+    await stage.clock.advance(beat - 1);
+    client.send({ type: 'pong' });
+    await stage.clock.advance(1);
+    expect(client.take()).toEqual([{ type: 'ping' }, { type: 'ping', spreadMs: 4_000 }, { type: 'ping' }]);
+  });
+
   test('HF-8.2: three beats of silence end it, any frame is life', async () => {
     const client = await stage.join();
     for (let round = 0; round < 5; round++) {

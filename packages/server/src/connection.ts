@@ -102,6 +102,8 @@ export class Connection implements Outlet, SocketListener {
   #beatDueAt = 0;
   #heardAt: number;
   #sentAt: number;
+  /** As announced to this client last. */
+  #toldSpreadMs = 0;
   #isClosed = false;
   #isHeldBack = false;
   #onReady: (() => void)[] = [];
@@ -356,6 +358,7 @@ export class Connection implements Outlet, SocketListener {
     const limits = this.#limits;
     const expiry = expiresAtMs === undefined ? {} : { expiresAt: expiresAtMs };
     const [spreadMs, time] = [this.#host.spreadMs(), this.#clock.now()];
+    this.#toldSpreadMs = spreadMs;
     this.sendMessage({ type: 'welcome', session, subject, heartbeatMs, spreadMs, time, ...expiry, limits });
     this.#machine.welcomed();
     this.#host.welcomed(this);
@@ -413,8 +416,15 @@ export class Connection implements Outlet, SocketListener {
     if (now - this.#beatDueAt > heartbeatMs || now < this.#heardAt) this.#heardAt = now;
     if (now - this.#heardAt >= SILENT_BEATS_MAX * heartbeatMs)
       return this.end(new HoldfastError('HEARTBEAT_LOST'), CLOSE_CODES.HEARTBEAT_LOST);
-    if (now - this.#sentAt >= heartbeatMs || now < this.#sentAt) this.sendMessage({ type: 'ping' });
+    if (now - this.#sentAt >= heartbeatMs || now < this.#sentAt) this.#ping();
     this.#scheduleBeat();
+  }
+
+  /** With the spread where it is another by now, so that a herd that has grown comes back slowly. */
+  #ping(): void {
+    const spreadMs = this.#host.spreadMs();
+    this.sendMessage({ type: 'ping', ...(spreadMs === this.#toldSpreadMs ? {} : { spreadMs }) });
+    this.#toldSpreadMs = spreadMs;
   }
 
   #stopTimer(): void {

@@ -33,6 +33,7 @@ export type {
   Reply,
   RequestId,
   ServerMessage,
+  ServerPing,
   SignalMessage,
   SignalRequest,
   Skip,

@@ -240,6 +240,11 @@ export interface Goaway {
   readonly spreadMs: number;
   readonly alternate?: string;
 }
+/** HF-8.1. */
+export interface ServerPing extends Ping {
+  /** The spread, where it is not the one announced last (HF-11.3). */
+  readonly spreadMs?: number;
+}
 
 /** Everything that a server may say. */
 export type ServerMessage =
@@ -256,7 +261,7 @@ export type ServerMessage =
   | RegisterMessage
   | ErrorMessage
   | Goaway
-  | Ping
+  | ServerPing
   | Pong;
 
 /** HF-7.3: the `data` of the reply to `read`, after decoding. */

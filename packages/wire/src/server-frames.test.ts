@@ -296,3 +296,8 @@ describe('HF-4.1: nothing but a HoldfastError, whatever comes', () => {
     );
   });
 });
+
+test('HF-8.1: a ping may tell the spread, which is a count of milliseconds', () => {
+  expect(parse('{"type":"ping","spreadMs":2000}')).toEqual({ type: 'ping', spreadMs: 2_000 });
+  expect(errorOf(() => parse('{"type":"ping","spreadMs":-1}'))?.code).toBe('BAD_FRAME');
+});

@@ -88,7 +88,7 @@ export const SERVER_SHAPES: Readonly<Record<ServerMessage['type'], Shape>> = {
     seq: optional(seqField),
   },
   goaway: { reason: textField, spreadMs: countField, alternate: optional(textField) },
-  ping: { id: optional(idField) },
+  ping: { id: optional(idField), spreadMs: optional(countField) },
   pong: { id: optional(idField) },
 };
 
