@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { EXIT_CODES, explain, UsageError } from './failure.ts';
 import { nearest } from './nearest.ts';
 import { backup } from './backup.ts';
+import { doctor } from './doctor.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
 import { serve } from './serve.ts';
@@ -12,7 +13,7 @@ import { tail } from './tail.ts';
 import { token } from './token.ts';
 import { version } from './version.ts';
 
-const COMMANDS: readonly Command[] = [serve, tail, publish, token, revoke, backup, restore];
+const COMMANDS: readonly Command[] = [serve, tail, publish, token, revoke, backup, restore, doctor];
 
 /** Runs a command line without the program's name. Resolves with the exit code (`EXIT_CODES`); never rejects. */
 export async function run(args: readonly string[]): Promise<number> {
