@@ -26,6 +26,8 @@ export interface Reading {
 export interface ValueType<Value> {
   /** In one or two words, for documents. */
   readonly name: string;
+  /** What bounds it, for documents; such as `from 1`. */
+  readonly bounds?: string;
   /** JSON Schema of what a file has. */
   readonly schema: { readonly [key: string]: Json };
   /** Throws a `WantedError`. */
@@ -98,6 +100,7 @@ export function count(
   const number = { type: 'integer', minimum: min, ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }) };
   return {
     name: 'number',
+    bounds: min === 0 && max === Number.MAX_SAFE_INTEGER ? '' : bounds,
     schema: none ? { anyOf: [number, { const: 'none' }] } : number,
     parse: (value) => (none && value === 'none' ? Infinity : /^\d+$/.test(value) ? check(Number(value)) : fail(wants)),
     read: (json) => (none && json === 'none' ? Infinity : typeof json === 'number' ? check(json) : fail(wants)),
@@ -161,8 +164,11 @@ function scaled(scale: Scale, { min = 0, max = Number.MAX_SAFE_INTEGER, none = f
     const [, number, unit] = pattern.exec(value) ?? fail(wants);
     return check(Math.round(Number(number) * units[unit!.toLowerCase()]!));
   };
+  const lower = min === 0 ? '' : `from ${unscaled(min, units)}`;
+  const upper = max === Number.MAX_SAFE_INTEGER ? '' : `up to ${unscaled(max, units)}`;
   return {
     name,
+    bounds: [lower, upper].filter((one) => one !== '').join(' '),
     schema: { type: bare ? ['string', 'integer'] : 'string', pattern: none ? `^none$|${pattern.source}` : pattern.source },
     parse,
     read: (json) => {
