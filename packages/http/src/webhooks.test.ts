@@ -369,11 +369,15 @@ describe('bounds', () => {
   });
 
   test('who waits in line for too long is refused, and leaves the line', async () => {
-    let isSilent = true;
-    await start(() => (isSilent ? (): void => {} : { allow: true }), { concurrencyMax: 1, waitingMax: 1, timeoutMs: 50 });
-    const asked = await Promise.all([refusal(publish()), refusal(publish())]);
-    expect(asked).toMatchObject([{ code: 'OVERLOADED' }, { code: 'OVERLOADED' }]);
-    isSilent = false;
+    let breakOff = (): void => {};
+    const stuck = new Promise<Response>((_resolve, reject) => (breakOff = (): void => reject(new Error('reset'))));
+    let asked = 0;
+    const fetch = (): Promise<Response> => (asked++ === 0 ? stuck : Promise.resolve(Response.json({ allow: true })));
+    await start(() => null, { concurrencyMax: 1, waitingMax: 1, timeoutMs: 30, fetch });
+    const first = refusal(publish());
+    expect(await refusal(publish())).toMatchObject({ code: 'OVERLOADED' });
+    breakOff();
+    expect(await first).toMatchObject({ code: 'OVERLOADED' });
     expect(await publish()).toBeUndefined();
   });
 });
