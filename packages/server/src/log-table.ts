@@ -38,6 +38,8 @@ interface WaitingPublish {
 interface Slot {
   readonly log: TopicLog;
   isReady: boolean;
+  /** Whether the topic is to be there: founded, should the store not know it. Refusals alone do not ask for that. */
+  isWanted: boolean;
   /** While it is above 0 the log is not read: it is being removed. */
   holds: number;
   /** What arrived while the log was being read; carried out in order of arrival. */
@@ -53,9 +55,14 @@ interface Slot {
   sweptAt: number;
 }
 
+/** Topics that are not there, and of which it is remembered who was stopped; beyond it the oldest is forgotten. */
+const VACANT_MAX = 10_000;
+
 export class LogTable {
   readonly #options: LogTableOptions;
   readonly #slots = new Map<string, Slot>();
+  /** Ready, and not there. */
+  readonly #vacant = new Set<Slot>();
   #isClosed = false;
 
   constructor(options: LogTableOptions) {
@@ -67,8 +74,22 @@ export class LogTable {
     return this.#slots.get(topic)?.log;
   }
 
-  /** Runs `task` with the topic's log, at once if it is ready. Tasks of one topic run in the order of the calls. */
+  /**
+   * Runs `task` with the topic's log, at once if it is ready; a topic that is not there is founded. Tasks of one topic run in
+   * the order of the calls.
+   */
   withLog(topic: string, task: Task<TopicLog>): void {
+    if (this.#isClosed) return task(new HoldfastError('GOING_AWAY'));
+    const slot = this.#slots.get(topic) ?? this.#open(topic);
+    slot.usedAt = this.#options.clock.now();
+    slot.isWanted = true;
+    if (!slot.isReady) return void slot.waiting.push(task);
+    if (slot.log.isVacant) this.#found(slot);
+    task(slot.log);
+  }
+
+  /** The same for what will be refused: a topic that is not there stays so, and its log `isVacant`. */
+  withVacantLog(topic: string, task: Task<TopicLog>): void {
     if (this.#isClosed) return task(new HoldfastError('GOING_AWAY'));
     const slot = this.#slots.get(topic) ?? this.#open(topic);
     slot.usedAt = this.#options.clock.now();
@@ -137,6 +158,7 @@ export class LogTable {
   /** Keeps everybody from a topic until the function that it returns is called, which reads the log again. */
   hold(topic: string): () => void {
     const slot = this.#slots.get(topic) ?? this.#open(topic);
+    slot.isWanted = true;
     slot.holds += 1;
     this.#invalidate(slot);
     return () => {
@@ -154,6 +176,7 @@ export class LogTable {
       if (isBusy) continue;
       if (slot.usedAt < since && !isNeeded(slot.log)) {
         this.#slots.delete(topic);
+        this.#vacant.delete(slot);
       } else if (slot.sweptAt < since) {
         slot.sweptAt = now;
         slot.log.forgetProducers(since);
@@ -171,6 +194,7 @@ export class LogTable {
     const slot: Slot = {
       log: new TopicLog(topic, kindOf(topic), store.outcomesMax),
       isReady: false,
+      isWanted: false,
       holds: 0,
       waiting: [],
       producersLoading: new Map(),
@@ -199,13 +223,31 @@ export class LogTable {
   }
 
   #loaded(slot: Slot, head: Head | undefined): void {
-    const { random, found, onReload } = this.#options;
+    const { random, onReload } = this.#options;
     const { log } = slot;
     log.load(head ?? { epoch: randomName(random, 12), first: 1, last: 0, revision: 0 });
     slot.isReady = true;
-    if (head === undefined) found(log);
-    else onReload(log);
+    log.isVacant = head === undefined;
+    if (head !== undefined) onReload(log);
+    else if (slot.isWanted) this.#found(slot);
+    else this.#keepVacant(slot);
     this.#wake(slot, log);
+  }
+
+  #found(slot: Slot): void {
+    this.#vacant.delete(slot);
+    this.#options.found(slot.log);
+  }
+
+  /** Whoever can make up names must not fill the memory with them. */
+  #keepVacant(slot: Slot): void {
+    this.#vacant.add(slot);
+    for (const oldest of this.#vacant) {
+      if (this.#vacant.size <= VACANT_MAX) return;
+      this.#vacant.delete(oldest);
+      const isQuiet = oldest.isReady && oldest.producersLoading.size === 0 && oldest.registersLoading === undefined;
+      if (isQuiet && oldest !== slot) this.#slots.delete(oldest.log.topic);
+    }
   }
 
   /** Those who follow the log have nobody to ask for it again, so it is read until that succeeds. */

@@ -79,6 +79,7 @@ describe('HF-6: publish', () => {
 
   test('HF-6.4: rights that are not given spend the seq; the same after a restart', async () => {
     const endpoint = new Endpoint({ topics: ['locked'], authorize: ({ topic }) => topic !== 'locked' });
+    void stage.hub.publish('locked', 'there');
     const client = await stage.join({}, endpoint);
     client.publish('locked', 1, 'a');
     expect(await happened(client)).toMatchObject([{ topic: 'locked', code: 'FORBIDDEN' }]);
@@ -86,6 +87,56 @@ describe('HF-6: publish', () => {
     const later = await stage.join();
     later.publish('locked', 1, 'a');
     expect(await happened(later)).toMatchObject([{ topic: 'locked', code: 'FORBIDDEN' }]);
+  });
+
+  test('HF-6.4: a refusal founds no topic, and its seq is spent as long as the node remembers', async () => {
+    const rights = new Set<string>();
+    const endpoint = new Endpoint({ authorize: ({ action }) => rights.has(action) });
+    const client = await stage.join({}, endpoint);
+    client.publish('new', 1, 'a');
+    client.publish('new', 2, 'b');
+    client.publish('new', 1, 'a');
+    expect(await happened(client)).toMatchObject([
+      { seq: 1, code: 'FORBIDDEN' },
+      { seq: 2, code: 'FORBIDDEN' },
+      { seq: 1, code: 'FORBIDDEN' },
+    ]);
+    expect(await stage.store.topics(undefined, 10)).toEqual([]);
+    rights.add('publish');
+    client.publish('new', 1, 'a');
+    client.publish('new', 3, 'c');
+    client.publish('new', 3, 'c');
+    expect(await happened(client)).toMatchObject([
+      { seq: 1, code: 'FORBIDDEN' },
+      { type: 'ack', seq: 3, offset: 1 },
+      { type: 'ack', seq: 3, offset: 1, duplicate: true },
+    ]);
+    stage.restart();
+    const later = await stage.join({ subscribe: [{ id: 1, topic: 'new', last: 5 }] });
+    later.publish('new', 4, 'd');
+    later.publish('new', 3, 'c');
+    expect(await happened(later)).toMatchObject(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'ack', seq: 4, offset: 2 }),
+        expect.objectContaining({ type: 'ack', seq: 3, offset: 1, duplicate: true }),
+      ]),
+    );
+  });
+
+  test('HF-6.6: what is refused at the door founds no topic either, and stops its producer all the same', async () => {
+    stage = new Stage({ limits: { connectionPublishesPerSecond: 2, burstMs: 1_000 } });
+    const client = await stage.join({}, new Endpoint({ topics: ['a', 'b'] }));
+    client.publish('elsewhere', 1, 'x');
+    client.publish('a', 1, '1');
+    client.publish('b', 1, '1');
+    client.publish('b', 2, '2');
+    client.publish('elsewhere', 2, 'x');
+    const codes = (await happened(client)).map((message) => `${String(message['topic'])} ${String(message['code'] ?? message['type'])}`);
+    expect(codes.sort()).toEqual(['a ack', 'b PIPELINE_STOPPED', 'b RATE_LIMITED', 'elsewhere UNKNOWN_TOPIC', 'elsewhere UNKNOWN_TOPIC']);
+    expect((await stage.store.topics(undefined, 10)).map(({ topic }) => topic)).toEqual(['a']);
+    await stage.clock.advance(2_000);
+    client.publish('b', 1, '1');
+    expect(await happened(client)).toMatchObject([{ type: 'ack', topic: 'b', seq: 1, offset: 1 }]);
   });
 
   test('HF-6.4: a topic that is not here spends nothing, and is not founded', async () => {

@@ -188,10 +188,12 @@ export class Operations implements PublishSource, Subscriber {
   }
 
   #question(action: Action, topic: string, identity: Identity, key?: string): Grant | Promise<Grant> {
-    const { endpoint } = this.#connection;
-    const isTopic = action === 'call' || (endpoint.hasTopic(topic) && this.#services.hasTopic(topic));
-    if (!isTopic) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
-    return endpoint.ask({ identity, action, topic, ...(key === undefined ? {} : { key }) });
+    if (action !== 'call' && !this.#isTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
+    return this.#connection.endpoint.ask({ identity, action, topic, ...(key === undefined ? {} : { key }) });
+  }
+
+  #isTopic(topic: string): boolean {
+    return this.#connection.endpoint.hasTopic(topic) && this.#services.hasTopic(topic);
   }
 
   /** Carries out a request and answers a failure; at most `requestsMax` at a time. */
@@ -224,7 +226,11 @@ export class Operations implements PublishSource, Subscriber {
       const error = new HoldfastError('OVERLOADED', `more than ${this.#publishesMax} publishes of this connection are unanswered`);
       return this.#connection.end(error, CLOSE_CODES.OVERLOADED);
     }
-    const refusal = this.#connection.charge({ Bytes: bytes, Publishes: message.items.length }) ?? this.#services.lackOfMemory();
+    const { topic } = message;
+    // A topic that is not here is told as such by `judge`; what else is wrong would only stop a producer that can never succeed.
+    const isKnown = this.#isTopic(topic);
+    const charged = this.#connection.charge({ Bytes: bytes, Publishes: message.items.length });
+    const refusal = isKnown ? (charged ?? this.#services.lackOfMemory()) : undefined;
     const request: IntakeRequest = { message, identity: this.#identity, source: this, isBounded: true, refusal };
     this.#publishes.begin(message.topic, request);
     this.#services.intake.publish(request);

@@ -73,15 +73,18 @@ export class Sequencer {
 
   /** Decides one publish. Requests of one producer to one topic are decided in the order of the calls. */
   publish(request: PublishRequest, answer: (decision: Decision) => void): void {
-    const { topic, producer, identity } = request;
-    this.#logs.withLog(topic, (log) => {
+    const { topic, producer, identity, verdict } = request;
+    const decide = (log: TopicLog | HoldfastError): void => {
       if (log instanceof HoldfastError) return answer(this.#stop(request, log));
+      if (log.isVacant && log.isOvergrown) return this.#logs.withLog(topic, decide);
       this.#logs.withProducer(log, identity.subject, producer, (state) => {
         if (state instanceof HoldfastError) return answer(this.#stop(request, state));
         const { answer: decision, batch } = log.decide(request, state, this.#clock.now(), this.#collecting);
         this.#answerAfter(batch, (error) => answer(error === undefined ? decision : this.#stop(request, error)));
       });
-    });
+    };
+    if (verdict === undefined) this.#logs.withLog(topic, decide);
+    else this.#logs.withVacantLog(topic, decide);
   }
 
   /**
@@ -145,6 +148,7 @@ export class Sequencer {
   #found(log: TopicLog): void {
     const batch = this.#collecting;
     batch.found(log, log.epoch);
+    log.recordRefusals(batch);
     log.founding = batch;
     batch.whenSettled((error) => {
       // After a failure the log is read again; until then it is not to be shown.

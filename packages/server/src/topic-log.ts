@@ -67,6 +67,9 @@ export function producerKey(subject: string, producer: string): string {
   return `${producer} ${subject}`;
 }
 
+/** Refusals kept in memory for a topic that is not there; with more it is founded. */
+const UNRECORDED_MAX = 64;
+
 export class TopicLog {
   readonly topic: string;
   readonly kind: Kind;
@@ -83,6 +86,10 @@ export class TopicLog {
   readonly producers: Map<string, ProducerState> = new Map();
   /** Producers whose last publish was refused as retryable, with the time (wall clock, ms): nothing of theirs may overtake it (HF-6.6). */
   readonly stopped: Map<string, number> = new Map();
+  /** The store does not know the topic, and nobody has asked for it to be there. Only refusals are decided on it, and only in memory (HF-6.4). */
+  isVacant = false;
+  /** What was refused while it was vacant, in order. */
+  #unrecorded: { readonly request: PublishRequest; readonly outcome: Outcome; readonly at: number }[] = [];
   registers: Map<string, RegisterState> | undefined;
 
   constructor(topic: string, kind: Kind, outcomesMax: number) {
@@ -98,6 +105,8 @@ export class TopicLog {
     this.last = this.committed = last;
     this.revision = this.committedRevision = revision;
     this.founding = undefined;
+    this.isVacant = false;
+    this.#unrecorded = [];
     this.producers.clear();
     this.registers = undefined;
   }
@@ -124,6 +133,18 @@ export class TopicLog {
     for (const [key, at] of this.stopped) if (at < since) this.stopped.delete(key);
   }
 
+  /** Whether so much was refused of a topic that is not there that it had better be there. */
+  get isOvergrown(): boolean {
+    return this.#unrecorded.length >= UNRECORDED_MAX;
+  }
+
+  /** The topic is to be there: what was refused of it before goes into the batch that founds it. */
+  recordRefusals(batch: PendingBatch): void {
+    this.isVacant = false;
+    for (const { request, outcome, at } of this.#unrecorded) this.#append(request, [], outcome, at, batch);
+    this.#unrecorded = [];
+  }
+
   /** HF-6.2 to HF-6.9, in one synchronous step: nothing can come in between. */
   decide(request: PublishRequest, producer: ProducerState, now: number, batch: PendingBatch): Verdict<Decision> {
     const { seq, epoch } = request;
@@ -143,9 +164,13 @@ export class TopicLog {
       : { kind: 'accepted', offset: this.last + 1, count: payloads.length };
     producer.seq = seq;
     producer.at = now;
-    producer.recent.push({ seq, digest: request.digest, outcome, batch });
+    producer.recent.push({ seq, digest: request.digest, outcome, batch: this.isVacant ? undefined : batch });
     if (producer.recent.length > this.#outcomesMax) producer.recent.shift();
     this.#keep(producer);
+    if (this.isVacant) {
+      this.#unrecorded.push({ request, outcome, at: now });
+      return { answer: this.#decision(outcome, false), batch: undefined };
+    }
     this.#append(request, isRefused ? [] : payloads, outcome, now, batch);
     return { answer: this.#decision(outcome, false), batch };
   }
