@@ -19,13 +19,16 @@ export interface OriginCheck {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Tells of each request whether its page may ask: one of the host itself, or of an origin that is listed exactly. Throws `USAGE`. */
+/**
+ * Tells of each request whether its page may ask: one of the host itself, or of an origin that is listed: exactly, with all
+ * its subdomains (`https://*.example.com`), or `null`, as for `attach`. Throws `USAGE` for what is no origin.
+ */
 export function createOriginCheck(origins: readonly string[] | 'any'): (headers: IncomingHttpHeaders) => OriginCheck {
-  const listed = origins === 'any' ? undefined : new Set(origins.map(parseOrigin));
+  const rules = origins === 'any' ? [(): boolean => true] : origins.map(ruleOf);
   return ({ origin, host }) => {
     if (origin === undefined) return { refusal: undefined, headers: {} };
     const given = origin.toLowerCase();
-    if (listed === undefined || listed.has(given)) {
+    if (rules.some((isAllowed) => isAllowed(given))) {
       const headers = { 'access-control-allow-origin': origin, 'access-control-expose-headers': ANSWER_HEADERS };
       return { refusal: undefined, headers };
     }
@@ -44,10 +47,21 @@ export function preflightHeaders(methods: readonly string[]): Readonly<Record<st
   };
 }
 
-function parseOrigin(text: string): string {
-  const origin = text.toLowerCase();
-  if (URL.canParse(origin) && new URL(origin).origin === origin) return origin;
-  throw new HoldfastError('USAGE', `"${text}" in origins is no origin`, { hint: 'Write it as "https://app.example.com".' });
+function ruleOf(text: string): (origin: string) => boolean {
+  const listed = text.toLowerCase();
+  if (listed === 'null' || listed === 'file://') return (origin) => origin === listed;
+  const [, scheme = '', wildcard = '', host = ''] = /^([a-z][a-z\d+.-]*:\/\/)(\*\.)?([^/?#@\\\s*]+)$/.exec(listed) ?? [];
+  const isWeb = scheme === 'https://' || scheme === 'http://';
+  // As browsers write it: without the scheme's own port. Schemes of webviews have hosts without rules.
+  if (host === '' || !URL.canParse(scheme + host)) throw notAnOrigin(text);
+  const plain = isWeb ? new URL(scheme + host).host : host;
+  if (wildcard === '') return (origin) => origin === scheme + plain;
+  return (origin) => origin.startsWith(scheme) && origin.endsWith(`.${plain}`) && !origin.slice(scheme.length).includes('/');
+}
+
+function notAnOrigin(text: string): HoldfastError {
+  const hint = 'Write it as "https://app.example.com", "https://*.example.com" or "capacitor://localhost".';
+  return new HoldfastError('USAGE', `"${text}" in origins is no origin`, { hint });
 }
 
 function isOfHost(origin: string, host: string | undefined): boolean {

@@ -196,11 +196,27 @@ describe('pages of browsers', () => {
     expect((await api.ask('GET', ENTRIES, { headers: { origin: api.url } })).status).toBe(200);
   });
 
+  test.each([
+    ['https://*.example.com', 'https://a.b.example.com', true],
+    ['https://*.example.com', 'https://example.com', false],
+    ['https://*.example.com', 'https://evilexample.com', false],
+    ['https://*.example.com', 'http://a.example.com', false],
+    ['https://App.Example.com:443', 'https://app.example.com', true],
+    ['https://app.example.com:8443', 'https://app.example.com', false],
+    ['capacitor://localhost', 'capacitor://localhost', true],
+    ['null', 'null', true],
+    ['file://', 'file://', true],
+  ])('listed as %s: %s %s', async (listed, origin, isAllowed) => {
+    await start({ origins: [listed] });
+    expect((await api.ask('GET', ENTRIES, { headers: { origin } })).status).toBe(isAllowed ? 200 : 403);
+  });
+
   test('what is no origin is refused at once', async () => {
     await start();
     const { hub } = api;
     const endpoint = {} as never;
-    expect(() => createRestApi({ hub, endpoint, origins: ['https://a.example/'] })).toThrow(/is no origin/);
+    for (const origin of ['https://a.example/', 'a.example', '*', 'https://*', 'https://a.*.example', 'https://user@a.example'])
+      expect(() => createRestApi({ hub, endpoint, origins: [origin] })).toThrow(/is no origin/);
   });
 });
 

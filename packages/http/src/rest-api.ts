@@ -41,7 +41,7 @@ export interface RestApiOptions {
   readonly bodyTimeoutMs?: number;
   /** Requests at a time; the next ones get 503. Default 1,000. */
   readonly requestsMax?: number;
-  /** Origins whose pages may ask, such as `https://app.example.com`, or `'any'`. Default: none but those of the host itself. */
+  /** Origins whose pages may ask, written as for `attach`, or `'any'`. Default: none but those of the host itself. */
   readonly origins?: readonly string[] | 'any';
   /** Proxies whose `X-Forwarded-For` counts, as for `attach`. Default: none. */
   readonly trustedProxies?: readonly string[];
