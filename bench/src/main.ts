@@ -4,14 +4,19 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchAppend, type AppendRow } from './append.ts';
+import { benchConnection, FULL_PLAN, versionsOf } from './connection/connection.ts';
+import { CONTENDERS } from './connection/contenders.ts';
+import { connectionTable } from './connection/row.ts';
 import { provenance } from './machine.ts';
 import { failuresOf, LONG_ROUNDS, testPowerLoss, type PowerLossRow } from './power-loss/power-loss.ts';
 import { canRecord } from './power-loss/recording.ts';
 
 const USAGE = `usage: npm run bench -- append [--rounds 5] [--seconds 3] [--dry]
+       npm run bench -- connection [--dry]
        npm run bench -- power-loss [--cuts 400] [--seed 1] [--dry]
 
 append       durable appends per second: one fsync each, through the store, through the whole path
+connection   half-open, slow, frozen and dropped links: this client and others, side by side (takes some minutes)
 power-loss   what a power cut costs: the store's files rebuilt as a cut at many moments may leave them, synced in three ways;
              exit code 1 if the one that promises everything loses anything (needs Linux and a C compiler, takes some minutes)
 
@@ -36,6 +41,10 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
     const rows = await benchAppend(Number(values.rounds), Number(values.seconds) * 1_000, report);
     conclude('append', appendTable(rows), { rounds: Number(values.rounds), seconds: Number(values.seconds) }, rows);
   },
+  connection: async () => {
+    const rows = await benchConnection(CONTENDERS, FULL_PLAN, report);
+    conclude('connection', connectionTable(rows), { versions: versionsOf(CONTENDERS) }, rows);
+  },
   'power-loss': async () => {
     if (!canRecord()) throw new Error('power-loss needs Linux and a C compiler (cc).');
     const plan = { cuts: Number(values.cuts), seed: Number(values.seed) };
@@ -53,7 +62,7 @@ if (values.help || bench === undefined) {
   process.exitCode = values.help ? 0 : 2;
 } else await bench();
 
-function conclude(name: string, table: string, settings: Readonly<Record<string, number>>, rows: readonly unknown[]): void {
+function conclude(name: string, table: string, settings: Readonly<Record<string, unknown>>, rows: readonly unknown[]): void {
   process.stdout.write(`${table}\n`);
   if (values.dry) return;
   const folder = fileURLToPath(new URL('../results/', import.meta.url));

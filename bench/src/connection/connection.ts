@@ -1,0 +1,79 @@
+/** `npm run bench -- connection`: what happens to a connection when its link is bad, ours and others side by side. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { measureAlone, type AlonePlan } from './alone.ts';
+import { measureSize } from './bundle-size.ts';
+import type { Contender } from './contender.ts';
+import { measureFreezes, type FreezesPlan } from './freezes.ts';
+import { goalsOf } from './goals.ts';
+import { measureHalfOpen, type HalfOpenPlan } from './half-open.ts';
+import { measureHerd, type HerdPlan } from './herd.ts';
+import type { ConnectionRow, Measure } from './row.ts';
+import { measureSlowLinks, type SlowLinkPlan } from './slow-link.ts';
+
+export interface ConnectionPlan {
+  readonly halfOpen: HalfOpenPlan;
+  readonly slowLink: SlowLinkPlan;
+  readonly freezes: FreezesPlan;
+  readonly herd: HerdPlan;
+  readonly alone: AlonePlan;
+}
+
+/** About four minutes. */
+export const FULL_PLAN: ConnectionPlan = {
+  halfOpen: { heartbeatMs: 1_000, ownLinks: 20, otherLinks: 5, patienceMs: 30_000 },
+  slowLink: {
+    heartbeatMs: 1_000,
+    cases: [
+      { name: '10 MB at 1 MB/s', bytesPerSecond: 1_000_000, messageBytes: 10_000_000, messages: 1 },
+      { name: '64 kB at 50 kB/s', bytesPerSecond: 50_000, messageBytes: 64_000, messages: 8 },
+    ],
+  },
+  freezes: { freezes: 3, freezeMs: 1_000, perSecond: 50, durationMs: 15_000, soundMs: 1_500, quietMs: 3_000 },
+  herd: { clients: 200, spreadMs: 2_000, ownRounds: 5, otherRounds: 2 },
+  alone: { clients: 30, betweenMs: 50 },
+};
+
+/** What takes no processor is measured of all at once, the rest one after the other. */
+export async function benchConnection(
+  contenders: readonly Contender[],
+  plan: ConnectionPlan,
+  progress: (line: string) => void,
+): Promise<ConnectionRow[]> {
+  const rows: ConnectionRow[] = [];
+  const taking = (measure: Measure): readonly Contender[] => contenders.filter(({ measures }) => measures.includes(measure));
+  const together = async (what: Measure, measure: (contender: Contender) => Promise<ConnectionRow>): Promise<void> => {
+    progress(`${what}: all at once`);
+    rows.push(...(await Promise.all(taking(what).map(measure))));
+  };
+  const inTurn = async (what: Measure, measure: (contender: Contender) => Promise<ConnectionRow>): Promise<void> => {
+    for (const contender of taking(what)) {
+      progress(`${what}: ${contender.name}`);
+      rows.push(await measure(contender));
+    }
+  };
+  await together('half-open link', (contender) => measureHalfOpen(contender, plan.halfOpen));
+  await together('slow link', (contender) => measureSlowLinks(contender, plan.slowLink));
+  await together('freezes', (contender) => measureFreezes(contender, plan.freezes));
+  await inTurn('herd', (contender) => measureHerd(contender, plan.herd));
+  await inTurn('alone', (contender) => measureAlone(contender, plan.alone));
+  await inTurn('size', ({ name, code }) => measureSize(name, code));
+  const ours = contenders.filter(({ isOurs }) => isOurs).map(({ name }) => name);
+  return [...rows, ...goalsOf(rows, ours)];
+}
+
+/** The versions of what is not ours, by package. */
+export function versionsOf(contenders: readonly Contender[]): Readonly<Record<string, string>> {
+  const names = contenders.map((contender) => contender.package).filter((name) => name !== undefined);
+  return Object.fromEntries([...new Set(names)].map((name) => [name, versionOf(name)]));
+}
+
+function versionOf(name: string): string {
+  // Not every package exports its manifest.
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const manifest = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
+  if (manifest === undefined) throw new Error(`${name} is not installed`);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+}

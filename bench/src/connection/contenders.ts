@@ -1,0 +1,17 @@
+/** Who is measured, in the order of the tables. */
+
+import type { Contender } from './contender.ts';
+import { holdfastClient } from './holdfast-client.ts';
+import { hasChromium, holdfastInChromium } from './holdfast-in-chromium.ts';
+import { socketIo, socketIoRetries } from './socket-io.ts';
+import { partySocket, reconnectingWebSocket, websocketTs } from './wrappers.ts';
+
+export const CONTENDERS: readonly Contender[] = [
+  holdfastClient,
+  ...(hasChromium() ? [holdfastInChromium] : []),
+  partySocket,
+  reconnectingWebSocket,
+  websocketTs,
+  socketIo,
+  socketIoRetries,
+];
