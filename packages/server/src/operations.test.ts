@@ -131,7 +131,9 @@ describe('HF-6: publish', () => {
     client.publish('b', 1, '1');
     client.publish('b', 2, '2');
     client.publish('elsewhere', 2, 'x');
-    const codes = (await happened(client)).map((message) => `${String(message['topic'])} ${String(message['code'] ?? message['type'])}`);
+    const codes = ((await happened(client)) as { topic: string; type: string; code?: string }[]).map(
+      ({ topic, type, code }) => `${topic} ${code ?? type}`,
+    );
     expect(codes.sort()).toEqual(['a ack', 'b PIPELINE_STOPPED', 'b RATE_LIMITED', 'elsewhere UNKNOWN_TOPIC', 'elsewhere UNKNOWN_TOPIC']);
     expect((await stage.store.topics(undefined, 10)).map(({ topic }) => topic)).toEqual(['a']);
     await stage.clock.advance(2_000);
