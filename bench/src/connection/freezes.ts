@@ -23,7 +23,7 @@ export interface FreezesPlan {
 /** Nobody is waited for longer than this, ms. */
 const BACK_PATIENCE_MS = 15_000;
 const END_PATIENCE_MS = 20_000;
-/** The largest part of a sound link's time by which timers may be late and are caught up with, messages. */
+/** How many messages a late timer makes up for in one turn. */
 const CATCH_UP_MAX = 50;
 
 export function measureFreezes(contender: Contender, plan: FreezesPlan): Promise<ConnectionRow> {
