@@ -144,9 +144,9 @@ export const FAULTS: readonly Fault[] = [
     name: 'silence-by-a-clock-set-back',
     does: 'a client counts the silence from a moment that its clock, set back, has yet to reach',
     breaks: 'HF-8.2',
-    file: 'packages/client/src/link.ts',
-    find: '    this.#heardAtMs = Math.min(this.#heardAtMs, now);\n',
-    replace: '',
+    file: 'packages/client/src/connection-driver.ts',
+    find: 'Math.min(this.#heardAtMs, nowMs)',
+    replace: 'this.#heardAtMs',
     properties: ['all-settled', 'all-arrived', 'members-agree'],
   },
 ];

@@ -16,8 +16,9 @@ import {
   type Welcome,
 } from '@holdfast/wire';
 import { systemClock, type Clock } from './clock.ts';
-import { Connection, type Phase } from './connection.ts';
 import { Credentials, type TokenSource } from './credentials.ts';
+import { pageLifecycle, type Lifecycle } from './lifecycle.ts';
+import { Link } from './link.ts';
 import { Computed, type Observable } from './observable.ts';
 import { createMemoryOutbox } from './outbox-memory.ts';
 import type { OutboxStore } from './outbox.ts';
@@ -30,13 +31,14 @@ import type { Published } from './row.ts';
 import { webSocketFactory } from './socket-class.ts';
 import type { WebSocketClass } from './socket-whatwg.ts';
 import type { SocketFactory } from './socket.ts';
+import { statusOf, type ConnectionStatus } from './status.ts';
 import { Subscription } from './subscription.ts';
 import { ASYNC_DISPOSE, defineMethod } from './symbols.ts';
 import { ClientTopic, type Topic } from './topic.ts';
 
 export interface ClientOptions {
-  /** `ws://` or `wss://`. */
-  readonly url: string;
+  /** `ws://` or `wss://`; of several the first is preferred, and the others are tried in a random order. */
+  readonly url: string | readonly string[];
   /** Who this is: a token, or what gets a fresh one, asked for at every attempt to connect and before the credentials end. */
   readonly token?: TokenSource | undefined;
   /** Where the outbox is kept. Default: memory. */
@@ -56,26 +58,22 @@ export interface ClientOptions {
   readonly backoff?: BackoffOptions | undefined;
   /** Failed attempts in a row after which the client stops trying. Default: never. */
   readonly attemptsMax?: number | undefined;
+  /** Default: the page's or worker's own events. For React Native: `appLifecycle(AppState)`. */
+  readonly lifecycle?: Lifecycle | undefined;
 }
 
-/** What a user interface shows of the connection and the outbox. */
-export interface ClientStatus {
-  /** `idle`: the outbox is being loaded, again and again if its store fails; `lastError` says why. `waiting`: for the next attempt. `closed`: for good, or until `retryNow()`. */
-  readonly phase: Phase;
-  /** Attempts since the last connection that proved stable. */
-  readonly attempt: number;
-  /** When the next attempt begins, to connect or to use a store that failed, wall clock ms; while waiting for it. */
-  readonly retryAtMs: number | undefined;
-  /** Publishes that are not acknowledged yet. */
-  readonly queuedCount: number;
+/**
+ * What a user interface shows of the connection and the outbox. In the phase `idle` the outbox is being loaded, again and again
+ * if its store fails, or the client is paused. `retryAtMs` may be that of a store, `lastError` its error. `queuedCount`: publishes that
+ * are not acknowledged yet.
+ */
+export interface ClientStatus extends ConnectionStatus {
   /** Publishes whose outcome cannot be learnt. */
   readonly uncertainCount: number;
   /** Who the server says this is, as of the last `welcome`. */
   readonly subject: string | undefined;
   /** When the credentials end, wall clock ms; `undefined` if they do not, or nobody said so. */
   readonly expiresAtMs: number | undefined;
-  /** What is wrong now; `undefined` when nothing is. */
-  readonly lastError: HoldfastError | undefined;
 }
 
 export interface Client {
@@ -97,6 +95,10 @@ export interface Client {
   flush(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /** Connects now instead of later. */
   retryNow(): void;
+  /** Closes the socket and leaves the connection without a timer until `resume`: for an app in the background. What is published waits. */
+  pause(): void;
+  /** Connects at once. */
+  resume(): void;
   /**
    * Shows a token to the server (HF-3.6), after a role changed for example; without one it asks the option `token` for one.
    * Resolves when the server has accepted it: subscriptions whose right had ended go on if the new rights allow. Where the
@@ -129,12 +131,13 @@ class HoldfastClient implements Client {
   readonly #credentials: Credentials;
   readonly #random: Random;
   readonly #window: number;
-  readonly #connection: Connection;
+  readonly #link: Link;
   readonly #requests: Requests;
   readonly #publisher: Publisher;
   readonly #topics = new Map<string, { readonly topic: ClientTopic; readonly subscription: Subscription }>();
   #client = '';
   #isLoaded = false;
+  #isPaused = false;
   #subject: string | undefined;
   #limits: Limits = FIRST_LIMITS;
   #storeError: HoldfastError | undefined;
@@ -144,7 +147,7 @@ class HoldfastClient implements Client {
 
   constructor(options: ClientOptions) {
     assertOptions(options);
-    const { url, token, clock = systemClock, random = systemRandom, backoff = {}, attemptsMax = Number.POSITIVE_INFINITY } = options;
+    const { url, token, clock = systemClock, random = systemRandom, backoff, attemptsMax, lifecycle = pageLifecycle() } = options;
     const socket = options.socket ?? webSocketFactory(options.WebSocket);
     this.#clock = clock;
     this.#random = random;
@@ -153,15 +156,26 @@ class HoldfastClient implements Client {
       source: token,
       clock,
       random,
-      isOpen: () => this.#connection.isOpen,
+      isOpen: () => this.#link.isOpen,
       show: (fresh) => this.#requests.ask((id) => ({ type: 'auth', id, token: fresh }), false),
       onAccepted: () => {
         for (const { subscription } of this.#topics.values()) subscription.recovered();
       },
       onChange: () => this.status.touch(),
     });
-    this.#connection = new Connection(
-      { url, credentials: this.#credentials, socket, clock, random, backoff, attemptsMax },
+    this.#link = new Link(
+      {
+        urls: typeof url === 'string' ? [url] : url,
+        socket,
+        token: () => this.#credentials.token(),
+        // A token that cannot change is not tried twice.
+        refusalsMax: () => (this.#credentials.isRenewable ? 2 : 1),
+        clock,
+        random,
+        backoff,
+        attemptsMax,
+        lifecycle,
+      },
       {
         hello: () => this.#hello(),
         onOpen: (welcome) => this.#onOpen(welcome),
@@ -170,14 +184,14 @@ class HoldfastClient implements Client {
         onChange: () => this.status.touch(),
       },
     );
-    this.#requests = new Requests(clock, (message) => this.#connection.send(message));
+    this.#requests = new Requests(clock, (message) => this.#link.send(message));
     this.#publisher = new Publisher({
       store: options.store ?? createMemoryOutbox(),
       clock,
       random,
       client: options.client,
       countMax: options.outboxCountMax ?? OUTBOX_COUNT_MAX,
-      transmit: (publish) => this.#connection.send(publish),
+      transmit: (publish) => this.#link.send(publish),
       epochOf: (topic) => this.#topics.get(topic)?.subscription.epoch,
       onChange: () => this.status.touch(),
       onTrouble: (error) => this.#onStoreTrouble(error),
@@ -193,15 +207,15 @@ class HoldfastClient implements Client {
       throw new HoldfastError('USAGE', `"${String(name)}" is not a topic name`, {
         hint: 'Segments of A-Z a-z 0-9 _ . : @ ~ + = , - between single slashes, 200 characters at most (HF-1.1).',
       });
-    const send = (message: Sendable): void => this.#connection.send(message);
+    const send = (message: Sendable): void => this.#link.send(message);
     const requests = this.#requests;
     const subscription = new Subscription(name, this.#window, {
       clock: this.#clock,
       random: this.#random,
       requests,
-      isOpen: () => this.#connection.isOpen,
+      isOpen: () => this.#link.isOpen,
       send,
-      resync: (error) => this.#connection.resync(error),
+      resync: (error) => this.#link.resync(error),
     });
     if (this.#closing !== undefined) subscription.close();
     const topic = new ClientTopic({ name, publisher: this.#publisher, requests, subscription, limits: () => this.#limits, send });
@@ -229,7 +243,17 @@ class HoldfastClient implements Client {
   retryNow(): void {
     if (this.#closing !== undefined) return;
     this.#publisher.retryNow();
-    if (this.#isLoaded) this.#connection.retryNow();
+    if (this.#isLoaded) this.#link.driver.dispatch({ type: 'retryNow' });
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    if (this.#isLoaded) this.#link.driver.dispatch({ type: 'pause' });
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#isLoaded) this.#link.driver.dispatch({ type: 'resume' });
   }
 
   authenticate(token?: string): Promise<void> {
@@ -248,15 +272,15 @@ class HoldfastClient implements Client {
       this.#client = await this.#publisher.load();
       this.#isLoaded = true;
     } catch {
-      return this.#connection.close(this.#storeError);
+      return this.#link.driver.dispatch({ type: 'close', problem: this.#storeError });
     }
-    if (!this.#isEnding) this.#connection.start();
+    if (!this.#isEnding) this.#link.driver.dispatch({ type: this.#isPaused ? 'pause' : 'start' });
   }
 
   async #close(drainMs: number): Promise<void> {
     if (drainMs > 0) await this.#publisher.flush(drainMs).catch(() => {});
     this.#isEnding = true;
-    this.#connection.close();
+    this.#link.driver.dispatch({ type: 'close' });
     this.#credentials.close();
     this.#requests.close();
     for (const { subscription } of this.#topics.values()) subscription.close();
@@ -322,18 +346,17 @@ class HoldfastClient implements Client {
         return;
       case 'error':
         if (this.#publisher.refuse(message) || this.#requests.answer(message)) return;
-        if (message.topic === undefined) this.#connection.explain(refusalOf(message));
+        if (message.topic === undefined) this.#link.explain(refusalOf(message));
         else this.#subscription(message.topic)?.paused(refusalOf(message));
         return;
       case 'expiring':
         return this.#credentials.expiring(message.expiresAt);
-      case 'goaway':
-        return this.#connection.leave(message.spreadMs, message.alternate);
       case 'signal':
         return this.#topics.get(message.topic)?.topic.onSignalMessage(message);
       case 'presence':
         return this.#topics.get(message.topic)?.topic.presence.message(message);
       case 'welcome':
+      case 'goaway':
       case 'ping':
       case 'pong':
         return;
@@ -355,19 +378,16 @@ class HoldfastClient implements Client {
   }
 
   #statusNow(): ClientStatus {
-    const { phase, attempt, lastError } = this.#connection;
-    const retryAtMs = this.#connection.retryAtMs ?? this.#publisher.retryAtMs;
     const { queuedCount, uncertainCount } = this.#publisher;
     const { expiresAtMs, problem } = this.#credentials;
+    const status = statusOf(this.#link.driver, queuedCount);
     return {
-      phase,
-      attempt,
-      retryAtMs,
-      queuedCount,
+      ...status,
+      retryAtMs: status.retryAtMs ?? this.#publisher.retryAtMs,
       uncertainCount,
       subject: this.#subject,
       expiresAtMs,
-      lastError: this.#storeError ?? lastError ?? problem,
+      lastError: this.#storeError ?? status.lastError ?? problem,
     };
   }
 }
@@ -381,7 +401,9 @@ function messageOf(error: unknown): string {
 }
 
 function assertOptions({ url, client, window = WINDOW, outboxCountMax = OUTBOX_COUNT_MAX }: ClientOptions): void {
-  if (!/^wss?:\/\/./.test(url)) throw new HoldfastError('USAGE', `url: want "ws://..." or "wss://...", got "${String(url)}"`);
+  const urls = typeof url === 'string' ? [url] : url;
+  if (!Array.isArray(urls) || urls.length === 0 || !urls.every((one) => /^wss?:\/\/./.test(String(one))))
+    throw new HoldfastError('USAGE', `url: want "ws://..." or "wss://...", got "${String(url)}"`);
   if (client !== undefined && !isName(client))
     throw new HoldfastError('USAGE', 'client: want 1 to 64 characters of A-Z a-z 0-9 _ . ~ - (HF-1.2)');
   if (!Number.isInteger(window) || window < 1) throw new HoldfastError('USAGE', 'window: want an integer from 1');

@@ -7,7 +7,7 @@ export type { Published } from './row.ts';
 export type { OutboxRow, PublishOptions } from './publisher.ts';
 export type { AskOptions } from './requests.ts';
 export type { Observable } from './observable.ts';
-export type { Phase } from './connection.ts';
+export type { Phase } from './connection-machine.ts';
 export type { TokenSource } from './credentials.ts';
 export { createMemoryOutbox } from './outbox-memory.ts';
 export { createIndexedDbOutbox, type IndexedDbOutboxOptions, type LockSource } from './outbox-indexeddb.ts';

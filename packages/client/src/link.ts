@@ -1,6 +1,6 @@
 /**
- * One socket's life: handshake, hello, welcome, heartbeat, end (PROTOCOL.md HF-2, HF-3, HF-8). It never decides whether
- * to connect again: that is the connection's affair. After `onEnd` it says nothing more.
+ * The protocol over a connection: hello, welcome, heartbeat, goaway (PROTOCOL.md HF-2, HF-3, HF-8). It says and hears
+ * messages where the driver has frames, with a session machine of its own for each socket. It knows nothing of topics.
  */
 
 import {
@@ -13,77 +13,64 @@ import {
   type ServerMessage,
   type Welcome,
 } from '@holdfast/wire';
-import type { Clock } from './clock.ts';
-import type { ClientSocket, SocketFactory } from './socket.ts';
+import { ConnectionDriver, type DriverOptions } from './connection-driver.ts';
+import type { SocketEnd } from './socket.ts';
 
 /** HF-2.1. */
 const SUBPROTOCOL = 'holdfast.v1';
-
-/** Why a link is over. `error` is what was learnt beside the code: the server's last `error`, or what broke here. */
-export interface Ending {
-  readonly code: number;
-  readonly reason: string;
-  readonly error: HoldfastError | undefined;
-}
+/** HF-8.2, in heartbeats: silence after which the server is asked, and how long it has for an answer, 2 s at the most. */
+const QUIET = 1.25;
+const ANSWER = 0.75;
+const ANSWER_MS_MAX = 2_000;
 
 export interface LinkEvents {
-  /** The socket is open: what to say first. */
+  /** What to say first on a new socket; the token is added. */
   hello(): Hello;
-  onWelcome(welcome: Welcome): void;
-  /** Every message after `welcome` but the heartbeat, in order of arrival. */
+  onOpen(welcome: Welcome): void;
+  /** Every message after `welcome` but the heartbeat and `goaway`, in order of arrival. */
   onMessage(message: ServerMessage): void;
-  onEnd(ending: Ending): void;
-}
-
-export interface LinkOptions {
-  readonly url: string;
-  readonly socket: SocketFactory;
-  readonly clock: Clock;
-  /** From now until `welcome`, ms. */
-  readonly deadlineMs: number;
+  /** A socket that was greeted is gone, whether or not it was ever welcomed. */
+  onDown(): void;
+  /** Phase, attempt, wait or error changed. */
+  onChange(): void;
 }
 
 export class Link {
-  readonly #clock: Clock;
+  readonly driver: ConnectionDriver;
   readonly #events: LinkEvents;
-  readonly #session = new ClientSession();
-  #socket: ClientSocket | undefined;
-  #timer: unknown;
-  #heardAtMs = 0;
-  #silenceMaxMs = Number.POSITIVE_INFINITY;
-  #isOver = false;
+  readonly #isPlain: boolean;
+  #session: ClientSession = new ClientSession();
+  #welcome: Welcome | undefined;
   /** The server's last `error` that answered nothing: it explains a close that follows. */
   #explanation: HoldfastError | undefined;
 
-  constructor({ url, socket, clock, deadlineMs }: LinkOptions, events: LinkEvents) {
-    this.#clock = clock;
+  constructor(options: Omit<DriverOptions, 'socketOptions'>, events: LinkEvents) {
     this.#events = events;
-    this.#timer = clock.setTimeout(() => this.#fail(1006, new HoldfastError('OFFLINE', `no answer within ${deadlineMs} ms`)), deadlineMs);
-    try {
-      this.#socket = socket(
-        url,
-        { protocols: [SUBPROTOCOL] },
-        {
-          onOpen: () => this.#onOpen(),
-          onMessage: (frame) => this.#onMessage(frame),
-          onClose: ({ code, reason, cause }) => this.#end({ code, reason, error: this.#explanation ?? cause }),
+    this.#isPlain = options.urls.every((url) => url.startsWith('ws://'));
+    this.driver = new ConnectionDriver(
+      { ...options, socketOptions: { protocols: [SUBPROTOCOL] } },
+      {
+        greet: (token) => this.#greet(token),
+        onUp: () => events.onOpen(this.#welcome!),
+        onDown: () => {
+          this.#session.close();
+          events.onDown();
         },
-      );
-    } catch (cause) {
-      const error =
-        cause instanceof HoldfastError ? cause : new HoldfastError('OFFLINE', `the socket could not be made: ${String(cause)}`, { cause });
-      // Not within the constructor: nobody could hear it.
-      void Promise.resolve().then(() => this.#end({ code: 1006, reason: '', error }));
-    }
+        onFrame: (frame) => this.#onFrame(frame),
+        probe: () => this.send({ type: 'ping' }),
+        onChange: () => events.onChange(),
+        explain: (end) => this.#explanation ?? explanationOf(end),
+      },
+    );
   }
 
   get isOpen(): boolean {
-    return !this.#isOver && this.#session.phase === 'open';
+    return this.driver.isUp;
   }
 
-  /** After `onWelcome` and before the end. */
+  /** Only while open; dropped otherwise. */
   send(message: Exclude<ClientMessage, Hello>): void {
-    if (!this.#isOver) this.#socket?.send(this.#session.send(message));
+    if (this.driver.isUp) this.driver.send(this.#session.send(message));
   }
 
   /** What the server said that belongs to no request; kept to explain a close. */
@@ -91,26 +78,18 @@ export class Link {
     this.#explanation = error;
   }
 
-  /** The peer broke the protocol, or its stream has a hole: closes with 4202 (HF-5.8). */
-  resync(error: HoldfastError): void {
-    this.#fail(CLOSE_CODES.RESYNC.code, error);
+  /** The peer broke the protocol, or its stream has a hole: closes with 4202 and comes back (HF-5.8). */
+  resync(problem: HoldfastError): void {
+    this.driver.dispatch({ type: 'lost', advice: 'resume', problem, code: CLOSE_CODES.RESYNC.code, reason: problem.code });
   }
 
-  /** Ends it from this side. `onEnd` is not called. */
-  close(code: number, reason: string): void {
-    if (this.#isOver) return;
-    this.#finish();
-    this.#socket?.close(code, reason);
+  #greet(token: string | undefined): void {
+    this.#session = new ClientSession();
+    this.#explanation = undefined;
+    this.driver.send(this.#session.hello({ ...this.#events.hello(), ...(token === undefined ? {} : { token }) }));
   }
 
-  #onOpen(): void {
-    if (this.#isOver) return;
-    this.#socket!.send(this.#session.hello(this.#events.hello()));
-  }
-
-  #onMessage(frame: string | Uint8Array): void {
-    if (this.#isOver) return;
-    this.#heardAtMs = this.#clock.now();
+  #onFrame(frame: string | Uint8Array): void {
     let message: ServerMessage | undefined;
     try {
       message = this.#session.receive(frame);
@@ -118,50 +97,46 @@ export class Link {
       if (!(error instanceof ProtocolError)) throw error;
       return this.resync(error);
     }
-    if (message === undefined || message.type === 'pong') return;
-    if (message.type === 'ping') return this.#pong(message.id);
-    if (message.type === 'welcome') return this.#onWelcome(message);
-    this.#events.onMessage(message);
+    switch (message?.type) {
+      case undefined:
+        return;
+      case 'pong':
+        return this.driver.answered();
+      case 'ping':
+        return this.#onPing(message);
+      case 'welcome':
+        return this.#onWelcome(message);
+      case 'goaway': {
+        const { spreadMs, alternate } = message;
+        return this.driver.dispatch({ type: 'goaway', spreadMs, alternate: this.#acceptable(alternate) });
+      }
+      default:
+        return this.#events.onMessage(message!);
+    }
   }
 
-  #pong(id: string | number | undefined): void {
+  #onPing({ id, spreadMs }: Extract<ServerMessage, { type: 'ping' }>): void {
+    if (spreadMs !== undefined) this.driver.dispatch({ type: 'spread', spreadMs });
     this.send({ type: 'pong', ...(id === undefined ? {} : { id }) });
   }
 
   #onWelcome(welcome: Welcome): void {
-    this.#clock.clearTimeout(this.#timer);
-    this.#silenceMaxMs = 2 * welcome.heartbeatMs;
-    this.#watch();
-    this.#events.onWelcome(welcome);
+    const { heartbeatMs, spreadMs } = welcome;
+    this.#welcome = welcome;
+    const answerMs = Math.min(ANSWER_MS_MAX, ANSWER * heartbeatMs);
+    this.driver.dispatch({ type: 'welcomed', spreadMs, quietMs: QUIET * heartbeatMs, answerMs, isProof: true });
   }
 
-  /** HF-8.2, by the wall clock: a timer that comes late after sleep finds the silence as long as it was. */
-  #watch(): void {
-    const now = this.#clock.now();
-    // A clock that was set back would hide a silence for as long as it was set back.
-    this.#heardAtMs = Math.min(this.#heardAtMs, now);
-    const leftMs = this.#heardAtMs + this.#silenceMaxMs - now;
-    if (leftMs <= 0) return this.#fail(CLOSE_CODES.HEARTBEAT_LOST.code, new HoldfastError('HEARTBEAT_LOST'));
-    this.#timer = this.#clock.setTimeout(() => this.#watch(), leftMs);
+  /** A token must not be lured onto a socket without TLS. */
+  #acceptable(alternate: string | undefined): string | undefined {
+    if (alternate === undefined) return undefined;
+    return alternate.startsWith('wss://') || (this.#isPlain && alternate.startsWith('ws://')) ? alternate : undefined;
   }
+}
 
-  /** This side gives up on the socket, which may be unable to close: it is told, let go, and the end is reported. */
-  #fail(code: number, error: HoldfastError): void {
-    if (this.#isOver) return;
-    if (code === CLOSE_CODES.RESYNC.code) this.#socket?.close(code, error.code);
-    else this.#socket?.abandon();
-    this.#end({ code, reason: error.code, error });
-  }
-
-  #end(ending: Ending): void {
-    if (this.#isOver) return;
-    this.#finish();
-    this.#events.onEnd(ending);
-  }
-
-  #finish(): void {
-    this.#isOver = true;
-    this.#session.close();
-    this.#clock.clearTimeout(this.#timer);
-  }
+function explanationOf({ code }: SocketEnd): HoldfastError | undefined {
+  if (code !== CLOSE_CODES.FENCED.code) return undefined;
+  return new HoldfastError('CLOSED', 'another live connection has the name of this client (close 4001)', {
+    hint: 'retryNow() connects again.',
+  });
 }
