@@ -14,6 +14,9 @@ export { createIndexedDbOutbox, type IndexedDbOutboxOptions, type LockSource } f
 export type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { systemRandom, type Random } from './random.ts';
+export { WebSocketChannel, type ChannelEnd, type ChannelOptions } from './channel.ts';
+export type { ChannelSink } from './channel-sink.ts';
+export type { ChannelStream, Message } from './channel-stream.ts';
 export { webSocketFactory } from './socket-class.ts';
 export type { WebSocketClass, WebSocketLike } from './socket-whatwg.ts';
 export type { ClientSocket, SocketEnd, SocketEvents, SocketFactory, SocketOptions } from './socket.ts';

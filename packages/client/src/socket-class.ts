@@ -13,7 +13,7 @@ export function webSocketFactory(given: WebSocketClass | undefined): SocketFacto
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (found === undefined) {
     throw new HoldfastError('USAGE', 'this platform has no WebSocket', {
-      hint: 'Install the package "ws" and pass it: import { WebSocket } from "ws"; createClient({ url, WebSocket }). Node has its own from version 22.',
+      hint: 'Install the package "ws" and pass its class as the option "WebSocket": import { WebSocket } from "ws". Node has its own from version 22.',
     });
   }
   return wsSocketFactory(found) ?? whatwgSocketFactory(found);

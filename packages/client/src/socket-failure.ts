@@ -36,8 +36,7 @@ const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
 const TLS_CODE = /^(ERR_(TLS|SSL)_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH_EXCEEDED)/;
 const PROTOCOL_CODE = /^(WS_ERR_|HPE_|ERR_ENCODING_)/;
 /** What `ws` says of a handshake that it cannot accept; these errors have no code. */
-const HANDSHAKE_SENTENCE =
-  /^(Invalid (Upgrade|Sec-WebSocket)|Server sent (an invalid|a) subprotocol|Server sent no subprotocol|Parse Error)/;
+const HANDSHAKE_SENTENCE = /^(Invalid (Upgrade|Sec-WebSocket)|Server (sent|indicated) |Parse Error)/;
 /** Android: "Expected HTTP 101 response but was '401 Unauthorized'"; iOS: "Received bad response code from server: 401." */
 const STATUS_SENTENCE = /(?:Expected HTTP 101 response but was '|bad response code from server:? )(\d{3})/i;
 

@@ -60,10 +60,10 @@ function listen(socket: WebSocketLike, events: SocketEvents): ClientSocket {
   socket.onerror = (event: { error?: unknown; message?: unknown } | undefined) => {
     failure = event?.error ?? (typeof event?.message === 'string' && event.message !== '' ? event : undefined);
   };
-  socket.onclose = ({ code = 1006, reason, wasClean }: { code?: number; reason?: unknown; wasClean?: boolean }) => {
+  socket.onclose = ({ code = 1006, reason }: { code?: number; reason?: unknown }) => {
     if (isOver) return;
     isOver = true;
-    const clean = wasClean ?? code !== 1006;
+    const clean = code !== 1006;
     events.onClose({ code, reason: typeof reason === 'string' ? reason : '', clean, ...(clean ? {} : failureOf(failure, isOpen)) });
   };
   return {

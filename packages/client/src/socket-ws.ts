@@ -23,9 +23,10 @@ interface WsSocket {
   binaryType: string;
   readonly bufferedAmount: number;
   readonly protocol: string;
+  readonly extensions: string;
   onopen: (() => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number; reason: string; wasClean: boolean }) => void) | null;
+  onclose: ((event: { code: number; reason: string }) => void) | null;
   onerror: ((event: { error: unknown }) => void) | null;
   on(event: 'upgrade', listener: (answer: HttpAnswer) => void): void;
   on(event: 'unexpected-response', listener: (request: unknown, answer: HttpAnswer) => void): void;
@@ -76,16 +77,19 @@ function listen(socket: WsSocket, events: SocketEvents): ClientSocket {
   socket.onerror = (event) => {
     error ??= event.error;
   };
-  socket.onclose = ({ code, reason, wasClean }) => {
+  socket.onclose = ({ code, reason }) => {
     if (isOver) return;
     isOver = true;
-    events.onClose({ code, reason, clean: wasClean, ...(wasClean ? {} : (refused ?? failureOf(error, isOpen))) });
+    // The peer's goodbye came; whether our answer left before the peer was gone (`wasClean`) is of no account.
+    const clean = code !== 1006;
+    events.onClose({ code, reason, clean, ...(clean ? {} : (refused ?? failureOf(error, isOpen))) });
   };
   return {
     get bufferedBytes() {
       return socket.bufferedAmount;
     },
-    send: (frame) => socket.send(frame),
+    // It compresses later, when the caller may have changed the bytes.
+    send: (frame) => socket.send(typeof frame === 'string' || socket.extensions === '' ? frame : frame.slice()),
     pause: () => {
       socket.pause();
       return true;

@@ -17,7 +17,7 @@ export interface SocketEnd {
   /** That of the peer's close frame; 1005 if it had none; 1006 where the connection was lost or never came about. */
   readonly code: number;
   readonly reason: string;
-  /** Both sides said goodbye. */
+  /** The peer said goodbye, first or in answer to ours: the code is not 1006. */
   readonly clean: boolean;
   /** Why it is not clean. */
   readonly cause?: HoldfastError | undefined;

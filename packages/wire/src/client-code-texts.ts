@@ -38,6 +38,7 @@ type ClientCode =
   | 'UNKNOWN_OUTCOME'
   | 'OUTBOX_FULL'
   | 'OFFLINE'
+  | 'BUFFER_FULL'
   | 'INVALID_URL'
   | 'CONNECT_TIMEOUT'
   | 'NETWORK'
@@ -109,7 +110,7 @@ export const CLIENT_TEXTS: Readonly<Record<ClientCode, ErrorText>> = {
     hint: 'The message names the argument.',
   },
   CLOSED: {
-    meaning: 'The client, topic or reader is closed.',
+    meaning: 'The client, topic, reader or channel is closed.',
     hint: 'Create a new one.',
   },
   PENDING: {
@@ -139,6 +140,10 @@ export const CLIENT_TEXTS: Readonly<Record<ClientCode, ErrorText>> = {
   OFFLINE: {
     meaning: 'There is no connection, and this request is not kept for later.',
     hint: 'Try again when the connection is open.',
+  },
+  BUFFER_FULL: {
+    meaning: 'More waits in memory than may: what comes is not read, or what is sent does not leave.',
+    hint: 'Read faster, await what "add" returns, or raise the bound.',
   },
   INVALID_URL: {
     meaning: 'The address is not one that a WebSocket can be opened to.',

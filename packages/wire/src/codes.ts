@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   UNKNOWN_OUTCOME: { retryable: false, source: 'connection' },
   OUTBOX_FULL: { retryable: true, source: 'connection' },
   OFFLINE: { retryable: true, source: 'connection' },
+  BUFFER_FULL: { retryable: true, source: 'connection' },
   INVALID_URL: { retryable: false, source: 'usage' },
   DNS_FAILED: { retryable: true, source: 'connection' },
   CONNECTION_REFUSED: { retryable: true, source: 'connection' },
