@@ -139,9 +139,9 @@ class Check {
       this.#problem(`${this.#at('operations.port')} is the port of the clients; leave it out and set operations.token, or choose another`);
     if (port !== undefined && token === undefined && !parseTrustedProxies(['loopback']).has(host))
       this.#problem(`${this.#at('operations.host')}: others than this machine could read the metrics; set operations.token`);
-    if (token !== undefined && token.length < TOKEN_LENGTH_MIN)
+    if (token !== undefined && (token.length < TOKEN_LENGTH_MIN || /\s/.test(token)))
       this.#problem(
-        `${this.#at('operations.token')} wants ${TOKEN_LENGTH_MIN} characters at least; "holdfast token --new-secret" makes one`,
+        `${this.#at('operations.token')} wants ${TOKEN_LENGTH_MIN} characters at least and no spaces; "holdfast token --new-secret" makes one`,
       );
   }
 

@@ -115,8 +115,8 @@ export async function startServer(
   { port = 0, ...options }: ProgramOptions & { readonly port?: number } = {},
 ): Promise<Served> {
   const program = new Program(['serve', '--port', String(port), ...args], options);
-  const [, chosen] = await program.prints(/is listening on http:\/\/localhost:(\d+)\n/);
-  return { program, port: Number(chosen), url: `ws://localhost:${chosen}` };
+  const [, scheme, chosen] = await program.prints(/(?:is listening on |"url":")(https?):\/\/localhost:(\d+)[\n"]/);
+  return { program, port: Number(chosen), url: `${scheme === 'https' ? 'wss' : 'ws'}://localhost:${chosen}` };
 }
 
 /** An empty folder, gone after the test. */

@@ -17,8 +17,6 @@ export interface RevocationLog {
    * `USAGE` or `OVERLOADED`; when the store refuses, the record counts until the process ends, and the caller tries again.
    */
   revoke(record: Revocation): Promise<void>;
-  /** How many records the log has given since the server began. */
-  readonly appliedCount: number;
   close(): void;
 }
 
@@ -35,7 +33,6 @@ export interface RevocationLogOptions {
 export async function openRevocationLog({ hub, revocations, onError, lifetimeMaxMs }: RevocationLogOptions): Promise<RevocationLog> {
   const actor = hub.actor({ subject: 'server' });
   const own = new Set<string>();
-  let appliedCount = 0;
 
   /** A record of credentials that end by themselves need not be kept for ever. Who is locked out stays so. */
   function bounded(record: Revocation): Revocation {
@@ -47,7 +44,6 @@ export async function openRevocationLog({ hub, revocations, onError, lifetimeMax
   }
 
   function apply(data: Json | Uint8Array): Revocation | undefined {
-    appliedCount += 1;
     try {
       const record = parseRevocation(data);
       revocations.revoke(record);
@@ -62,13 +58,13 @@ export async function openRevocationLog({ hub, revocations, onError, lifetimeMax
     if (item.type !== 'entry') return;
     const { data } = item;
     // Who asked for it closes the connections, and tells how many there were.
-    if (isJsonObject(data) && typeof data['id'] === 'string' && own.delete(data['id'])) return void (appliedCount += 1);
+    if (isJsonObject(data) && typeof data['id'] === 'string' && own.delete(data['id'])) return;
     const record = apply(data);
     const isInForce = record !== undefined && (record.untilMs ?? Infinity) > hub.services.clock.now();
     if (isInForce) hub.disconnect(record);
   }
 
-  const position = await replay(actor, apply);
+  const position = await shortened(hub, actor, revocations, await replay(actor, apply));
   const stop = await actor.follow(REVOCATION_TOPIC, { position }, onItem);
   return {
     revoke: async (given) => {
@@ -83,9 +79,6 @@ export async function openRevocationLog({ hub, revocations, onError, lifetimeMax
         throw error;
       }
     },
-    get appliedCount() {
-      return appliedCount;
-    },
     close: stop,
   };
 }
@@ -96,13 +89,36 @@ interface LogPage {
   readonly entries: readonly { readonly offset: number; readonly data?: Json }[];
 }
 
-/** Applies all that is there, page by page; resolves with the place behind it. */
-async function replay(actor: Actor, apply: (data: Json) => void): Promise<Position> {
-  let after = 0;
+/** A log of fewer records is read in no time. */
+const SHORT_COUNT = 1_000;
+
+/**
+ * Of a long log most records have ended: those in force are written again, and then the ones before them cut off. A death in
+ * between leaves records that say the same twice.
+ */
+async function shortened(hub: Hub, actor: Actor, revocations: Revocations, { position, count }: Replayed): Promise<Position> {
+  const inForce = revocations.list();
+  if (count < SHORT_COUNT || count < 2 * inForce.length) return position;
+  let last = position.offset;
+  for (const record of inForce) last = (await actor.publish(REVOCATION_TOPIC, { ...record })).offset;
+  await hub.services.sequencer.trim(REVOCATION_TOPIC, { countMax: inForce.length });
+  return { ...position, offset: last };
+}
+
+interface Replayed {
+  /** The place behind the last record. */
+  readonly position: Position;
+  readonly count: number;
+}
+
+/** Applies all that is there, page by page. */
+async function replay(actor: Actor, apply: (data: Json) => void): Promise<Replayed> {
+  let [after, count] = [0, 0];
   for (;;) {
     const { epoch, last, entries } = (await actor.read(REVOCATION_TOPIC, { after })) as unknown as LogPage;
     for (const { data } of entries) apply(data ?? null);
+    count += entries.length;
     after = entries.at(-1)?.offset ?? last;
-    if (after >= last) return { epoch, offset: after, revision: 0 };
+    if (after >= last) return { position: { epoch, offset: after, revision: 0 }, count };
   }
 }
