@@ -41,7 +41,8 @@ function proxyOf({ isTls, host, port }: Target, environment: World['environment'
   const name = names.find((one) => (environment[one] ?? '') !== '');
   if (name === undefined) return undefined;
   const value = environment[name]!;
-  const url = URL.canParse(value) ? new URL(value) : URL.canParse(`http://${value}`) ? new URL(`http://${value}`) : undefined;
+  const address = value.includes('://') ? value : `http://${value}`;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
   return {
     name,
     shown: url === undefined ? 'no address' : `${url.protocol}//${url.host}`,

@@ -42,22 +42,35 @@ export class Secrets {
 
   /** An address without what may be secret in it: the values of its query, a name and password, its fragment. */
   url(address: URL): string {
-    const names = [...new Set(address.searchParams.keys())].map((name) => `${encodeURIComponent(name)}=${HIDDEN}`);
-    const query = names.length === 0 ? '' : `?${names.join('&')}`;
+    const parts = partsOf(address).map(({ name }) => (name === undefined ? HIDDEN : `${name}=${HIDDEN}`));
+    const query = parts.length === 0 ? '' : `?${parts.join('&')}`;
     const login = address.username === '' && address.password === '' ? '' : `${HIDDEN}@`;
     return this.hide(`${address.protocol}//${login}${address.host}${address.pathname}`) + query;
   }
 
   /** Takes the secrets of an address in. */
   addUrl(address: URL): void {
-    for (const value of address.searchParams.values()) this.add(value);
-    // A query without names, such as `?secret`.
-    for (const [name, value] of address.searchParams) if (value === '') this.add(name);
+    for (const { value } of partsOf(address)) {
+      // As it is spelt here, and as what it stands for.
+      this.add(value);
+      this.add(decoded(value.replaceAll('+', ' ')));
+    }
     for (const value of [address.username, address.password]) {
       this.add(value);
       this.add(decoded(value));
     }
   }
+}
+
+/** A query's parts, as they are spelt; one without a name, such as `?secret`, is a value. */
+function partsOf({ search }: URL): readonly { readonly name: string | undefined; readonly value: string }[] {
+  const parts = search.slice(1).split('&');
+  return parts
+    .filter((part) => part !== '')
+    .map((part) => {
+      const at = part.indexOf('=');
+      return at === -1 ? { name: undefined, value: part } : { name: part.slice(0, at), value: part.slice(at + 1) };
+    });
 }
 
 /** Without what a terminal would obey. */

@@ -213,7 +213,11 @@ function observeExpiry(certificate: DetailedPeerCertificate, nowMs: number): Obs
   const facts = { validTo: new Date(toMs).toISOString(), daysLeft: days };
   const until = dayOf(toMs);
   if (nowMs > toMs)
-    return failed(`the certificate ended on ${until}, ${daysText(-days)} ago`, 'Renew it, and let the server read it anew.', facts);
+    return failed(
+      `the certificate ended on ${until}, ${daysText(Math.floor((nowMs - toMs) / DAY_MS))} ago`,
+      'Renew it, and let the server read it anew.',
+      facts,
+    );
   if (nowMs < fromMs)
     return failed(`the certificate begins on ${dayOf(fromMs)} only`, "Check this machine's clock first, then the certificate.", facts);
   if (days < Math.min(DAYS_LEFT_MIN, (toMs - fromMs) / DAY_MS / 5))
@@ -248,6 +252,7 @@ function dayOf(ms: number): string {
 }
 
 function daysText(days: number): string {
+  if (days === 0) return 'less than a day';
   return days === 1 ? '1 day' : `${days} days`;
 }
 
