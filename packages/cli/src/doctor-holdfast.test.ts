@@ -115,6 +115,20 @@ describe('a Holdfast server', () => {
     expect(code).toBe(0);
   });
 
+  test('HF-2.1: behind something that compresses', async () => {
+    const address = await holdfastLike(
+      (socket, { type, id }) => {
+        say(socket, type === 'hello' ? { ...WELCOME, time: Date.now() } : { type: 'pong', id });
+      },
+      { perMessageDeflate: true },
+    );
+    const { code, text } = await diagnosis(`ws://${address}/`);
+    expect(linesOf(text, 'compression')[0]).toMatch(
+      /^warning something on the way takes compression up \(permessage-deflate.*\), which a Holdfast server never does -> Switch it off there/,
+    );
+    expect(code).toBe(0);
+  });
+
   test('that says nothing', async () => {
     const { code, text } = await diagnosis(`ws://${await holdfastLike(() => {})}/`, { seconds: 1 });
     expect(linesOf(text, 'hello')).toEqual([

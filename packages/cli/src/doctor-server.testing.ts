@@ -140,6 +140,7 @@ export const WELCOME = {
 /** Speaks `holdfast.v1` by hand: `answer` gets each message, and may say something before the pong. */
 export function holdfastLike(
   answer: (socket: WebSocket, message: { readonly type?: string; readonly id?: unknown }, text: string) => void,
+  options: ServerOptions = {},
 ): Promise<string> {
   const onSocket = (socket: WebSocket): void => {
     socket.on('message', (data: Buffer) => {
@@ -147,7 +148,7 @@ export function holdfastLike(
       answer(socket, JSON.parse(text) as { type?: string }, text);
     });
   };
-  return webSockets(onSocket, { handleProtocols: () => 'holdfast.v1' });
+  return webSockets(onSocket, { handleProtocols: () => 'holdfast.v1', ...options });
 }
 
 export function say(socket: WebSocket, message: object): void {
