@@ -14,7 +14,7 @@ import { partySocket, reconnectingWebSocket, websocketTs } from './wrappers.ts';
 /** Some seconds: those that wait long before they come back are left out where that is waited for. */
 const SHORT_PLAN: ConnectionPlan = {
   halfOpen: { heartbeatMs: 200, ownLinks: 2, otherLinks: 1, patienceMs: 2_000 },
-  slowLink: { heartbeatMs: 500, cases: [{ name: 'slow', bytesPerSecond: 640_000, messageBytes: 64_000, messages: 2 }] },
+  slowLink: { heartbeatMs: 500, links: 2, cases: [{ name: 'slow', bytesPerSecond: 640_000, messageBytes: 64_000, messages: 2 }] },
   freezes: { freezes: 1, freezeMs: 200, perSecond: 50, durationMs: 500, soundMs: 200, quietMs: 300 },
   herd: { clients: 8, spreadMs: 100, ownRounds: 1, otherRounds: 1 },
   alone: { clients: 2, betweenMs: 10 },
@@ -47,7 +47,7 @@ describe('a short run', () => {
       'websocket-ts': { found: 0 },
       'socket.io': { found: 1 },
     });
-    const arrived = { 'slow: arrived of 2': 2 };
+    const arrived = { 'slow: arrived of 4': 4 };
     expect(of('slow link')).toMatchObject({ 'holdfast client': arrived, partysocket: arrived, 'reconnecting-websocket': arrived });
     const { 'holdfast client': ours, 'websocket-ts': wrapper, 'socket.io': plain, 'socket.io, retries': retrying } = of('freezes');
     expect(ours).toMatchObject({ acknowledged: ours!['sent'], arrived: ours!['sent'], lost: 0, doubled: 0, 'out of order': 0 });

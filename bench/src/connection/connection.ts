@@ -26,6 +26,7 @@ export const FULL_PLAN: ConnectionPlan = {
   halfOpen: { heartbeatMs: 1_000, ownLinks: 20, otherLinks: 5, patienceMs: 30_000 },
   slowLink: {
     heartbeatMs: 1_000,
+    links: 3,
     cases: [
       { name: '10 MB at 1 MB/s', bytesPerSecond: 1_000_000, messageBytes: 10_000_000, messages: 1 },
       { name: '64 kB at 50 kB/s', bytesPerSecond: 50_000, messageBytes: 64_000, messages: 8 },

@@ -18,12 +18,12 @@ const GOALS: readonly Goal[] = [
   {
     name: 'a link that trickles one large message is dropped, times',
     measure: 'slow link',
-    heading: '10 MB at 1 MB/s: dropped',
+    heading: '10 MB at 1 MB/s: dropped, times',
     max: 0,
     // A page hears nothing of a message before its end, which is why a server's messages have a bound (HF-12).
     exceptFor: 'holdfast client in Chromium',
   },
-  { name: 'a slow link is dropped, times', measure: 'slow link', heading: '64 kB at 50 kB/s: dropped', max: 0 },
+  { name: 'a slow link is dropped, times', measure: 'slow link', heading: '64 kB at 50 kB/s: dropped, times', max: 0 },
   { name: 'messages lost', measure: 'freezes', heading: 'lost', max: 0 },
   { name: 'messages doubled', measure: 'freezes', heading: 'doubled', max: 0 },
   { name: 'back within 100 ms of 2 s, %', measure: 'herd', heading: 'largest share within 100 ms, median, %', max: 10 },

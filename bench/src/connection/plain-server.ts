@@ -5,13 +5,28 @@ import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { Caller, ContenderServer } from './contender.ts';
 
-/** Every text that comes is a number. `connect` makes a client of the library. */
-export async function servePlain(connect: (url: string) => Caller): Promise<ContenderServer> {
+/** What a client may ask for a sign of life. */
+export const PING = 'ping';
+
+export interface PlainServerOptions {
+  /** Makes a client of the library. */
+  connect(url: string): Caller;
+  /** What is answered to a text. Default: nothing. */
+  answer?(text: string): string | undefined;
+}
+
+/** Every text that comes is a number, but for `PING`. */
+export async function servePlain({ connect, answer }: PlainServerOptions): Promise<ContenderServer> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
   const numbers: number[] = [];
   server.on('connection', (socket) => {
-    socket.on('message', (data) => numbers.push(Number((data as Buffer).toString())));
+    socket.on('message', (data) => {
+      const text = (data as Buffer).toString();
+      if (text !== PING) numbers.push(Number(text));
+      const reply = answer?.(text);
+      if (reply !== undefined) socket.send(reply);
+    });
     // A link that is reset is an error here, and its close follows.
     socket.on('error', () => {});
   });

@@ -15,7 +15,7 @@ export const partySocket: Contender = {
   isOurs: false,
   heartbeat: 'none',
   code: `export { default } from 'partysocket/ws';`,
-  serve: () => servePlain((url) => callerOf(new PartySocketClass(url, [], { WebSocket }))),
+  serve: () => servePlain({ connect: (url) => callerOf(new PartySocketClass(url, [], { WebSocket })) }),
 };
 
 // A module of the older kind: its export is the class, its types say `default`.
@@ -29,10 +29,12 @@ export const reconnectingWebSocket: Contender = {
   heartbeat: 'none',
   code: `export { default } from 'reconnecting-websocket';`,
   serve: () =>
-    servePlain((url) => {
-      // Its default, which it draws once for a page: clients in one process would all have the same.
-      const minReconnectionDelay = 1_000 + Math.random() * 4_000;
-      return callerOf(new ReconnectingWebSocket(url, [], { WebSocket, minReconnectionDelay }));
+    servePlain({
+      connect: (url) => {
+        // Its default, which it draws once for a page: clients in one process would all have the same.
+        const minReconnectionDelay = 1_000 + Math.random() * 4_000;
+        return callerOf(new ReconnectingWebSocket(url, [], { WebSocket, minReconnectionDelay }));
+      },
     }),
 };
 
@@ -45,11 +47,13 @@ export const websocketTs: Contender = {
   heartbeat: 'none',
   code: `export { ArrayQueue, ConstantBackoff, WebsocketBuilder } from 'websocket-ts';`,
   serve: () =>
-    servePlain((url) => {
-      // It takes the platform's WebSocket, which Node has from version 22.
-      (globalThis as { WebSocket?: unknown }).WebSocket ??= WebSocket;
-      const socket = new WebsocketBuilder(url).withBuffer(new ArrayQueue()).withBackoff(new ConstantBackoff(1_000)).build();
-      return callerOf(new BuiltSocket(socket));
+    servePlain({
+      connect: (url) => {
+        // It takes the platform's WebSocket, which Node has from version 22.
+        (globalThis as { WebSocket?: unknown }).WebSocket ??= WebSocket;
+        const socket = new WebsocketBuilder(url).withBuffer(new ArrayQueue()).withBackoff(new ConstantBackoff(1_000)).build();
+        return callerOf(new BuiltSocket(socket));
+      },
     }),
 };
 
