@@ -10,9 +10,9 @@ export const PING = 'ping';
 
 export interface PlainServerOptions {
   /** Makes a client of the library. */
-  connect(url: string): Caller;
+  readonly connect: (url: string) => Caller;
   /** What is answered to a text. Default: nothing. */
-  answer?(text: string): string | undefined;
+  readonly answer?: (text: string) => string | undefined;
 }
 
 /** Every text that comes is a number, but for `PING`. */
