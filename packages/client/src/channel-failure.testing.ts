@@ -22,7 +22,9 @@ function seen(end: string): unknown {
   return [end, true, true, true, end.split(' ').at(-1)];
 }
 
-const UNTOLD = { chromium: seen('network 1006 unclean NETWORK'), why: 'a page is told nothing of a failed handshake' } as const;
+/** Neither a page nor Node's own WebSocket is told anything of a failed handshake: not the answer, not the reason. */
+const SECRET = 'a page, and Node’s own WebSocket, are told nothing of a failed handshake';
+const UNTOLD = { chromium: seen('network 1006 unclean NETWORK'), node: seen('network 1006 unclean NETWORK'), why: SECRET } as const;
 
 const addresses = (
   [
@@ -98,7 +100,7 @@ const statuses = [200, 204, 301, 302, 307, 400, 401, 403, 404, 405, 407, 410, 42
     name: `an answer with status ${status} is a refused upgrade`,
     run: (kit) => failure(kit, { answer: refusal(status, ...(status < 400 ? ['Location: http://127.0.0.1:1/elsewhere'] : [])) }),
     expect: seen(`peer 1006 unclean ${status} UPGRADE_REFUSED`),
-    differs: { ...UNTOLD, node: seen('network 1006 unclean NETWORK'), why: 'a page, and Node’s own WebSocket, are not told the answer' },
+    differs: UNTOLD,
   }),
 );
 
@@ -111,7 +113,7 @@ const retryAfter: ConformanceCase[] = (
   name: `a refused upgrade with Retry-After: ${value} says when to come back`,
   run: async (kit) => (await kit.open({ answer: refusal(503, `Retry-After: ${value}`) }).closed).cause?.retryAfterMs ?? null,
   expect: expected,
-  differs: { chromium: null, node: null, why: 'a page, and Node’s own WebSocket, are not told the answer' },
+  differs: { chromium: null, node: null, why: SECRET },
 }));
 
 const RIGHT = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Accept: $ACCEPT'];
@@ -130,7 +132,7 @@ const handshakes = (
   raw: true,
   run: (kit) => failure(kit, { answer }),
   expect: BREACH,
-  differs: { ...UNTOLD, node: seen('network 1006 unclean NETWORK'), why: 'a page, and Node’s own WebSocket, are not told the answer' },
+  differs: UNTOLD,
 }));
 
 const noAnswer: ConformanceCase[] = [
@@ -139,7 +141,7 @@ const noAnswer: ConformanceCase[] = [
     raw: true,
     run: (kit) => failure(kit, { answer: 'SSH-2.0-OpenSSH_9.2\r\n\r\n' }),
     expect: BREACH,
-    differs: { ...UNTOLD, node: seen('network 1006 unclean NETWORK') },
+    differs: UNTOLD,
   },
   {
     name: 'no answer at all is a timeout',
@@ -149,7 +151,7 @@ const noAnswer: ConformanceCase[] = [
   {
     name: 'after the timeout nothing stays open',
     run: async (kit) => {
-      const channel = kit.open({ answer: '' }, { connectTimeoutMs: 80 });
+      const channel = kit.open({ answer: '' }, { connectTimeoutMs: 500 });
       await channel.closed;
       return (await kit.report(channel)).messages;
     },
@@ -165,13 +167,13 @@ const noAnswer: ConformanceCase[] = [
     name: 'a reset before the answer is a lost connection',
     run: (kit) => failure(kit, { cut: 'reset' }),
     expect: seen('network 1006 unclean CONNECTION_LOST'),
-    differs: { ...UNTOLD, node: seen('network 1006 unclean CONNECTION_LOST') },
+    differs: UNTOLD,
   },
   {
     name: 'a hang-up before the answer is a lost connection',
     run: (kit) => failure(kit, { cut: 'hangup' }),
     expect: seen('network 1006 unclean CONNECTION_LOST'),
-    differs: { ...UNTOLD, node: seen('network 1006 unclean CONNECTION_LOST') },
+    differs: UNTOLD,
   },
   {
     name: 'nobody listening is a refused connection',
@@ -227,13 +229,17 @@ const protocols = (
         differs: {
           chromium: [null, 'NETWORK', null, 'network 1006 unclean NETWORK'],
           node: [null, 'NETWORK', null, 'network 1006 unclean NETWORK'],
-          why: UNTOLD.why,
+          why: SECRET,
         },
       }
     : {}),
 }));
 
-const BROWSER = { chromium: [['fine'], 'network 1006 unclean CONNECTION_LOST'], why: 'a page is told 1006, and not why' } as const;
+const BROWSER = {
+  chromium: [['fine'], 'network 1006 unclean CONNECTION_LOST'],
+  node: [['fine'], 'network 1006 unclean CONNECTION_LOST'],
+  why: 'a page, and Node’s own WebSocket, are told 1006, and not why',
+} as const;
 
 /** Frames that no server may send (RFC 6455 section 5), after one that is fine. */
 const breaches = (
@@ -264,8 +270,11 @@ const breaches = (
   name: `after a message, ${name}: a breach of the protocol`,
   raw: true,
   run: async (kit) => {
-    const channel = kit.open({ acts: [{ raw: frame(TEXT, 'fine') + raw }] });
-    return [await readAll(channel), endOf(await channel.closed)];
+    const channel = kit.open({ acts: [{ text: 'fine' }, { take: 1 }, { raw }] });
+    const messages = channel.stream[Symbol.asyncIterator]();
+    const read = await take(messages, 1);
+    void channel.sink.add('go');
+    return [[...read, ...(await take(messages, 9))], endOf(await channel.closed)];
   },
   expect: [['fine'], 'protocol 1006 unclean PROTOCOL_ERROR'],
   differs: BROWSER,

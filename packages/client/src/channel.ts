@@ -215,8 +215,8 @@ export class WebSocketChannel {
     this.#outlet.refuse(closedError(cause));
     // A paused socket would not hear the answer.
     this.#socket!.resume();
-    this.#socket!.close(code, reason);
     this.#awaitAnswer(this.#socket!.bufferedBytes);
+    this.#socket!.close(code, reason);
   }
 
   /** The deadline counts from the last progress: what was sent before the goodbye may take its time. */

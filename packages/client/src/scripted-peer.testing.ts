@@ -13,7 +13,8 @@ const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 export class ScriptedPeer {
   readonly #server: Server = createServer((socket) => this.#accept(socket));
-  readonly #sockets = new Set<Socket>();
+  /** And what each asked for. */
+  readonly #sockets = new Map<Socket, string>();
   readonly #reports = new Map<string, Deferred<Report>>();
 
   /** Listens; resolves with the peer. */
@@ -29,12 +30,12 @@ export class ScriptedPeer {
   }
 
   /** Connections that this side still holds. */
-  get openCount(): number {
-    return this.#sockets.size;
+  get open(): readonly string[] {
+    return [...this.#sockets.values()];
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
     this.#server.close();
     await once(this.#server, 'close');
   }
@@ -46,7 +47,7 @@ export class ScriptedPeer {
   }
 
   #accept(socket: Socket): void {
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, '');
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {});
     socket.setNoDelay(true);
@@ -68,6 +69,7 @@ export class ScriptedPeer {
     const headers = Object.fromEntries(
       lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
     );
+    this.#sockets.set(socket, decodeURIComponent(request));
     const { pathname, searchParams } = new URL(request.split(' ')[1] ?? '/', 'http://peer');
     const id = searchParams.get('id') ?? '';
     if (pathname === '/report') {

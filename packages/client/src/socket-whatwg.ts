@@ -73,7 +73,8 @@ function listen(socket: WebSocketLike, events: SocketEvents): ClientSocket {
     send: (frame) => socket.send(frame as never),
     pause: () => false,
     resume: () => {},
-    close: (code, reason) => socket.close(code, reason),
+    // Chromium takes a code that is `undefined` for 0.
+    close: (code, reason) => (code === undefined ? socket.close() : socket.close(code, reason)),
     abandon: () => {
       isOver = true;
       // It cannot be terminated, and its `close` may do nothing for minutes: it is only let go.
