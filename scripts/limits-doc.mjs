@@ -40,7 +40,7 @@ const GROUPS = [
 
 /** What the table of announced limits says in one sentence, in columns; and where what is reached is counted instead. */
 const ANNOUNCED = {
-  frameBytesMax: { scope: 'connection', code: undefined, reached: 'Closed with 1009.', counted: undefined },
+  frameBytesMax: { scope: 'connection', code: undefined, reached: 'Closed with 1009.' },
   inFlightMax: { scope: 'topic and producer', code: 'TOO_MANY_IN_FLIGHT', reached: 'Refused as retryable.' },
   topicsPerFrameMax: { scope: 'connection', code: 'BAD_FRAME', reached: 'Closed with 4000.', counted: 'errors_total' },
   subscriptionsMax: { scope: 'connection', code: 'TOO_MANY_SUBSCRIPTIONS', reached: 'Refused.' },
@@ -74,7 +74,7 @@ const ANNOUNCED = {
 };
 
 /** Limits of the node that are not counted under their own name. */
-const COUNTED_ELSEWHERE = { helloBytesMax: undefined, replayPagesMax: 'waiting_reads', burstMs: undefined };
+const COUNTED_ELSEWHERE = { replayPagesMax: 'waiting_reads', burstMs: undefined };
 
 const UNITS = [
   ['days', 86_400_000],

@@ -8,12 +8,26 @@ import type { NodeLimits } from './node-limits.ts';
 
 export class Account {
   readonly key: string;
-  readonly allowance: Allowance;
   connectionCount = 0;
+  readonly #limits: NodeLimits;
+  readonly #scope: RateScope;
+  /** Only while something of it is used. */
+  #allowance: Allowance | undefined;
 
-  constructor(key: string, allowance: Allowance) {
+  constructor(key: string, limits: NodeLimits, scope: RateScope) {
     this.key = key;
-    this.allowance = allowance;
+    this.#limits = limits;
+    this.#scope = scope;
+  }
+
+  get allowance(): Allowance {
+    return (this.#allowance ??= new Allowance(this.#limits, this.#scope));
+  }
+
+  /** Whether nothing of it is used. */
+  isUnused(now: number): boolean {
+    if (this.#allowance?.isUnused(now) === true) this.#allowance = undefined;
+    return this.#allowance === undefined;
   }
 }
 
@@ -34,7 +48,7 @@ export class Accounts {
   /** One more connection of `key`; give the account back to `leave`. */
   enter(key: string): Account {
     let account = this.#accounts.get(key);
-    if (account === undefined) this.#accounts.set(key, (account = new Account(key, new Allowance(this.#limits, this.#scope))));
+    if (account === undefined) this.#accounts.set(key, (account = new Account(key, this.#limits, this.#scope)));
     account.connectionCount += 1;
     return account;
   }
@@ -49,7 +63,6 @@ export class Accounts {
 
   /** Drops what nobody uses and owes nothing. */
   forgetIdle(now: number): void {
-    for (const [key, { connectionCount, allowance }] of this.#accounts)
-      if (connectionCount === 0 && allowance.isUnused(now)) this.#accounts.delete(key);
+    for (const [key, account] of this.#accounts) if (account.isUnused(now) && account.connectionCount === 0) this.#accounts.delete(key);
   }
 }

@@ -4,13 +4,10 @@
  */
 
 import { HoldfastError, isTopicName, type Data, type Json, type Member, type Position } from '@holdfast/wire';
-import { Accounts, type Account } from './accounts.ts';
 import type { Charge } from './allowance.ts';
-import { addressGroup } from './client-address.ts';
 import { startOf } from './cursor.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Follower } from './follower.ts';
-import { Meter } from './meter.ts';
 import type { PlainItem } from './plain.ts';
 import { readForViewer } from './reading.ts';
 import { isSubject, type Action, type Grant, type Identity } from './rights.ts';
@@ -34,18 +31,6 @@ export interface FollowOptions {
 }
 
 const KEY_LENGTH_MAX = 256;
-/** How often accounts that are at rest are forgotten, ms. */
-const SWEEP_MS = 1_000;
-
-/** What subjects and addresses use up without a connection. */
-interface Book {
-  readonly subjects: Accounts;
-  readonly addresses: Accounts;
-  sweptAtMs: number;
-}
-
-/** The book of each hub. */
-const books = new WeakMap<Services, Book>();
 
 export class Actor {
   readonly identity: Identity;
@@ -65,7 +50,7 @@ export class Actor {
 
   /**
    * The same one, asking from a client's address: what it does counts for its subject and for that address as what comes
-   * over connections does, each with a budget of the same size beside theirs, and is refused with `RATE_LIMITED`, or with
+   * over connections does, and is refused with `RATE_LIMITED`, or with
    * `OVERLOADED` while there is too little memory. An actor without an address is never limited.
    */
   calledFrom(address: string): Actor {
@@ -125,7 +110,7 @@ export class Actor {
     const grant = await this.#ask('subscribe', topic);
     const { topic: place, head } = await this.#services.openTopic(topic);
     const follower = new Follower({
-      ...this.#services,
+      services: this.#services,
       topic: place,
       viewer: () => this.identity,
       start: position ?? startOf(place.log, head, last),
@@ -154,41 +139,13 @@ export class Actor {
 
   #charge(chargeOf: () => Charge): HoldfastError | undefined {
     if (this.#address === undefined) return undefined;
-    const { clock, nodeLimits: limits, counters } = this.#services;
-    const { subjects, addresses } = bookOf(this.#services);
-    const address = accountOf(addresses, addressGroup(this.#address));
-    // A meter for this once: its own allowance, that of a connection, is a full one.
-    const meter = new Meter({ limits, clock, address, onLimited: (limit) => counters.countLimit(limit) });
-    meter.subject = accountOf(subjects, this.identity.subject);
-    return meter.charge(chargeOf()) ?? this.#services.lackOfMemory();
+    return this.#services.chargeRequest(this.identity.subject, this.#address, chargeOf()) ?? this.#services.lackOfMemory();
   }
 
   #assertTopic(topic: string): void {
     if (!isTopicName(topic)) throw new HoldfastError('USAGE', `"${String(topic).slice(0, 200)}" is not a topic name (HF-1.1)`);
     if (!this.#services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no rule of this hub matches "${topic}"`);
   }
-}
-
-function bookOf(services: Services): Book {
-  const { clock, nodeLimits } = services;
-  const now = clock.now();
-  let book = books.get(services);
-  if (book === undefined) {
-    book = { subjects: new Accounts(nodeLimits, 'subject'), addresses: new Accounts(nodeLimits, 'address'), sweptAtMs: now };
-    books.set(services, book);
-  }
-  if (Math.abs(now - book.sweptAtMs) < SWEEP_MS) return book;
-  book.sweptAtMs = now;
-  book.subjects.forgetIdle(now);
-  book.addresses.forgetIdle(now);
-  return book;
-}
-
-/** The account of a key; no connection holds it. */
-function accountOf(accounts: Accounts, key: string): Account {
-  const account = accounts.enter(key);
-  accounts.leave(account);
-  return account;
 }
 
 /** About what it took on the way, bytes. */

@@ -5,7 +5,9 @@
 
 import { HoldfastError } from '@holdfast/wire';
 import { Accounts, type Account } from './accounts.ts';
+import type { Charge } from './allowance.ts';
 import type { Clock } from './clock.ts';
+import { Meter } from './meter.ts';
 import type { LimitName, NodeLimits } from './node-limits.ts';
 
 export interface AdmissionOptions {
@@ -98,6 +100,17 @@ export class Admission {
   enterSubject(subject: string): Account | undefined {
     if (this.subjects.connectionCount(subject) >= this.#options.limits.subjectConnectionsMax) return undefined;
     return this.subjects.enter(subject);
+  }
+
+  /** Charges what comes without a connection; nobody holds its accounts, so they are forgotten when they are unused. */
+  chargeRequest(subject: string, address: string, charge: Charge): HoldfastError | undefined {
+    const { clock, limits: nodeLimits, groupOf, onLimited } = this.#options;
+    const [ofSubject, ofAddress] = [this.subjects.enter(subject), this.addresses.enter(groupOf(address))];
+    this.subjects.leave(ofSubject);
+    this.addresses.leave(ofAddress);
+    const meter = new Meter({ services: { clock, nodeLimits }, onLimited: (limit, isNew) => onLimited(limit, subject, isNew) }, ofAddress);
+    meter.subject = ofSubject;
+    return meter.charge(charge);
   }
 
   /** The refusal of work that would take more memory, while there is too little. */

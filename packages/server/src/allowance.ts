@@ -18,7 +18,9 @@ export type Charge = { readonly [Name in Rate]?: number };
 
 /** Why something may not pass: the bucket that is the fullest, and when it has room for an eighth of a burst. */
 export interface Lack {
+  readonly scope: RateScope;
   readonly rate: Rate;
+  readonly limit: `${RateScope}${Rate}PerSecond`;
   readonly waitMs: number;
 }
 
@@ -56,7 +58,7 @@ export class Allowance {
       const overMs = this.#takenMs[rate] - burstMs + ROUNDING_MS;
       if ((charge[rate] ?? 0) === 0 || overMs < 0) continue;
       const waitMs = Math.ceil(overMs + burstMs * RETURN_SHARE);
-      if (waitMs > (worst?.waitMs ?? 0)) worst = { rate, waitMs };
+      if (waitMs > (worst?.waitMs ?? 0)) worst = { scope: this.#scope, rate, limit: this.limitOf(rate), waitMs };
     }
     return worst;
   }

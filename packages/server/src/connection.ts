@@ -25,7 +25,7 @@ import type { Clock, Timer } from './clock.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { ConnectionFacts, HubEvent } from './events.ts';
 import { Expiry } from './expiry.ts';
-import { Meter } from './meter.ts';
+import { Meter, type MeterHost } from './meter.ts';
 import type { LimitName } from './node-limits.ts';
 import { Operations } from './operations.ts';
 import { PlainSession } from './plain-session.ts';
@@ -33,10 +33,11 @@ import { isCredentialRefusal, isSubject, type Credentials, type Identity } from 
 import type { Services } from './services.ts';
 import { contentOf, type Frame } from './shared-frame.ts';
 import type { Socket, SocketListener } from './socket.ts';
-import type { Outlet } from './subscription.ts';
 
 /** Frames kept while the credentials are being examined (HF-3.7). */
 const HELD_FRAMES_MAX = 64;
+/** RFC 6455 section 7.4.1: the socket refused what came. */
+const FRAME_TOO_LARGE = 1009;
 /** HF-8.2. */
 const SILENT_BEATS_MAX = 3;
 /**
@@ -82,7 +83,7 @@ export interface ConnectionHost {
   closed(connection: Connection, end: { readonly code: number; readonly reason: string }): void;
 }
 
-export class Connection implements Outlet, SocketListener {
+export class Connection implements SocketListener, MeterHost {
   readonly endpoint: Endpoint;
   readonly session: string;
   readonly #host: ConnectionHost;
@@ -90,23 +91,24 @@ export class Connection implements Outlet, SocketListener {
   readonly #arrival: Arrival;
   readonly #machine: ServerSession;
   readonly #meter: Meter;
-  readonly #expiry: Expiry;
+  /** Only for credentials that end. */
+  #expiry: Expiry | undefined;
   readonly #openedAtMs: number;
   #identity: Identity | undefined;
   #client = '';
   #helloNumber = 0;
   #operations: Operations | undefined;
   #plain: PlainSession | undefined;
-  #held: { readonly message: ClientMessage; readonly bytes: number }[] = [];
+  /** What came while the credentials were being examined. */
+  #held: { readonly message: ClientMessage; readonly bytes: number }[] | undefined;
   #timer: Timer | undefined;
-  #beatDueAt = 0;
   #heardAt: number;
   #sentAt: number;
   /** As announced to this client last. */
   #toldSpreadMs = 0;
   #isClosed = false;
   #isHeldBack = false;
-  #onReady: (() => void)[] = [];
+  #onReady: (() => void)[] | undefined;
 
   /** `address`: the account that its address was counted in. */
   constructor(host: ConnectionHost, socket: Socket, arrival: Arrival, address: Account) {
@@ -116,18 +118,17 @@ export class Connection implements Outlet, SocketListener {
     this.#arrival = arrival;
     this.endpoint = arrival.endpoint;
     this.session = host.sessionName();
-    this.#meter = new Meter({ limits: nodeLimits, clock, address, onLimited: (limit, isNew) => this.#limited(limit, isNew) });
-    this.#expiry = new Expiry({
-      clock,
-      onWarning: (expiresAt) => this.#operations !== undefined && this.sendMessage({ type: 'expiring', expiresAt }),
-      onEnd: () => this.refuse(new HoldfastError('TOKEN_EXPIRED')),
-    });
+    this.#meter = new Meter(this, address);
     this.#openedAtMs = clock.now();
     this.#machine = new ServerSession({ limits: this.#limits, topicOf: (number) => this.#operations?.topicOf(number) });
     this.#heardAt = this.#sentAt = this.#clock.now();
     this.#timer = this.#clock.setTimeout(() => this.#helloTimeout(), nodeLimits.helloTimeoutMs);
     socket.limitArrival(nodeLimits.helloBytesMax);
     socket.listen(this);
+  }
+
+  get services(): Services {
+    return this.#host.services;
   }
 
   /** Who it is; `undefined` before the credentials were examined. */
@@ -177,7 +178,7 @@ export class Connection implements Outlet, SocketListener {
 
   /** Resolves when more may be handed over, or when the connection is gone. */
   async whenReady(): Promise<void> {
-    while (!this.#isClosed && !this.isReady) await new Promise<void>((resolve) => this.#onReady.push(resolve));
+    while (!this.#isClosed && !this.isReady) await new Promise<void>((resolve) => (this.#onReady ??= []).push(resolve));
   }
 
   send(frame: Frame): void {
@@ -266,7 +267,9 @@ export class Connection implements Outlet, SocketListener {
   /** New credentials of the same subject. */
   renew(identity: Identity): void {
     this.#identity = identity;
-    this.#expiry.set(identity.expiresAtMs);
+    const { expiresAtMs } = identity;
+    if (expiresAtMs !== undefined) this.#expiry ??= this.#createExpiry();
+    this.#expiry?.set(expiresAtMs);
   }
 
   /** Takes what a frame costs, or says why it is refused. Closes a connection that goes on against refusals. */
@@ -304,6 +307,7 @@ export class Connection implements Outlet, SocketListener {
   }
 
   onClose(code: number, reason: string): void {
+    if (code === FRAME_TOO_LARGE) this.limited(reason === 'TOO_LARGE' ? 'helloBytesMax' : 'frameBytesMax');
     this.#release(code, reason);
   }
 
@@ -330,28 +334,27 @@ export class Connection implements Outlet, SocketListener {
       return;
     }
     const { message } = received;
-    if (message.type === 'hello') {
-      this.#meter.take({ Bytes: frame.length, Subscribes: message.subscribe?.length ?? 0 });
-      void this.#greet(message);
-    } else if (this.#operations === undefined) this.#hold(message, frame.length);
+    if (message.type === 'hello') void this.#greet(message, frame.length);
+    else if (this.#operations === undefined) this.#hold(message, frame.length);
     else this.#operations.carryOut(message, frame.length);
   }
 
-  async #greet(hello: Hello): Promise<void> {
+  async #greet(hello: Hello, bytes: number): Promise<void> {
     this.#client = hello.client;
     this.#helloNumber = this.#host.helloNumber();
     try {
       const identity = await this.authenticate(hello.token);
-      if (!this.#isClosed) this.#welcome(hello, identity);
+      if (!this.#isClosed) this.#welcome(hello, bytes, identity);
     } catch (error) {
       this.refuse(this.#host.services.refusalOf(error));
     }
   }
 
-  #welcome({ subscribe = [] }: Hello, identity: Identity): void {
+  #welcome({ subscribe = [] }: Hello, bytes: number, identity: Identity): void {
     this.#identity = identity;
     if (!this.#host.fence(this)) return this.close(CLOSE_CODES.FENCED.code, 'FENCED');
     this.settle(identity);
+    this.#meter.takeShared({ Bytes: bytes, Subscribes: subscribe.length });
     const { services, heartbeatMs, goingAway } = this.#host;
     const { session } = this;
     const { subject, expiresAtMs } = identity;
@@ -361,20 +364,32 @@ export class Connection implements Outlet, SocketListener {
     this.#toldSpreadMs = spreadMs;
     this.sendMessage({ type: 'welcome', session, subject, heartbeatMs, spreadMs, time, ...expiry, limits });
     this.#machine.welcomed();
+    this.#stopTimer();
     this.#host.welcomed(this);
-    this.#scheduleBeat();
     const operations = (this.#operations = new Operations(services, this, identity));
     if (goingAway !== undefined) this.goaway(goingAway);
     operations.begin(subscribe);
-    for (const { message, bytes } of this.#held.splice(0)) operations.carryOut(message, bytes);
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const { message, bytes } of held) operations.carryOut(message, bytes);
   }
 
-  #limited(limit: LimitName, isNew: boolean): void {
+  #createExpiry(): Expiry {
+    return new Expiry({
+      clock: this.#clock,
+      onWarning: (expiresAt) => this.#operations !== undefined && this.sendMessage({ type: 'expiring', expiresAt }),
+      onEnd: () => this.refuse(new HoldfastError('TOKEN_EXPIRED')),
+    });
+  }
+
+  /** See `MeterHost`. */
+  onLimited(limit: LimitName, isNew: boolean): void {
     this.#host.services.counters.countLimit(limit);
     if (isNew) this.#host.event({ type: 'limited', limit, key: this.#identity?.subject ?? this.#arrival.address, ...this.facts });
   }
 
   #hold(message: ClientMessage, bytes: number): void {
+    this.#held ??= [];
     if (this.#held.length < HELD_FRAMES_MAX) return void this.#held.push({ message, bytes });
     this.end(new HoldfastError('TOO_MANY_IN_FLIGHT', 'too many frames before "welcome"'), CLOSE_CODES.OVERLOADED);
   }
@@ -397,27 +412,18 @@ export class Connection implements Outlet, SocketListener {
     this.end(new HoldfastError('OVERLOADED', 'the credentials could not be examined in time'), CLOSE_CODES.OVERLOADED);
   }
 
-  /** HF-8.1: a `ping` when nothing was sent for `heartbeatMs`, and never later. */
-  #scheduleBeat(): void {
-    this.#stopTimer();
-    if (this.#isClosed) return;
+  /**
+   * HF-8.1, HF-8.2: looks whether it is time for a `ping`, or for the end. Called by the hub every `periodMs`, so the ping comes
+   * up to that much before its time, and never later. `isLate`: this process was suspended, or its clock set; that tells
+   * nothing of the client.
+   */
+  beat(now: number, periodMs: number, isLate: boolean): void {
+    if (this.#isClosed || this.#operations === undefined) return;
     const { heartbeatMs } = this.#host;
-    const now = this.#clock.now();
-    const delayMs = Math.min(heartbeatMs, Math.max(1, this.#sentAt + heartbeatMs - now));
-    this.#beatDueAt = now + delayMs;
-    this.#timer = this.#clock.setTimeout(() => this.#beat(), delayMs);
-  }
-
-  #beat(): void {
-    this.#timer = undefined;
-    const { heartbeatMs } = this.#host;
-    const now = this.#clock.now();
-    // A beat that is late by a whole beat tells of this process (it was suspended, or its clock set), not of the client.
-    if (now - this.#beatDueAt > heartbeatMs || now < this.#heardAt) this.#heardAt = now;
+    if (isLate || now < this.#heardAt) this.#heardAt = now;
     if (now - this.#heardAt >= SILENT_BEATS_MAX * heartbeatMs)
       return this.end(new HoldfastError('HEARTBEAT_LOST'), CLOSE_CODES.HEARTBEAT_LOST);
-    if (now - this.#sentAt >= heartbeatMs || now < this.#sentAt) this.#ping();
-    this.#scheduleBeat();
+    if (now - this.#sentAt + periodMs > heartbeatMs || now < this.#sentAt) this.#ping();
   }
 
   /** With the spread where it is another by now, so that a herd that has grown comes back slowly. */
@@ -433,7 +439,9 @@ export class Connection implements Outlet, SocketListener {
   }
 
   #wakeReady(): void {
-    for (const resolve of this.#onReady.splice(0)) resolve();
+    const waiting = this.#onReady ?? [];
+    this.#onReady = undefined;
+    for (const resolve of waiting) resolve();
   }
 
   #release(code: number, reason: string): void {
@@ -441,10 +449,10 @@ export class Connection implements Outlet, SocketListener {
     this.#isClosed = true;
     this.#machine.close();
     this.#stopTimer();
-    this.#expiry.clear();
+    this.#expiry?.clear();
     this.#operations?.close();
     this.#plain?.ended();
-    this.#held = [];
+    this.#held = undefined;
     this.#wakeReady();
     this.#host.closed(this, { code, reason });
     const durationMs = Math.max(0, this.#clock.now() - this.#openedAtMs);

@@ -1,13 +1,13 @@
 /** A cursor on a real log and store, and a consumer that writes down what it is given. */
 
 import { HoldfastError, type GapReason, type Position } from '@holdfast/wire';
-import { Cursor, type CursorOptions, type CursorSink } from './cursor.ts';
+import { Cursor, type CursorSink } from './cursor.ts';
 import { FramedEntry } from './framed-entry.ts';
 import { log, type Kind } from './kind.ts';
 import { repeatableRandom } from './chance.testing.ts';
 import { ScriptedStore } from './scripted-store.testing.ts';
 import { Sequencer } from './sequencer.ts';
-import type { Grant } from './rights.ts';
+import type { Grant, Identity } from './rights.ts';
 import type { PageLimits, Register } from './store.ts';
 import { createMemoryDisk, type MemoryDisk } from './store-memory.ts';
 import type { TopicLog } from './topic-log.ts';
@@ -113,6 +113,7 @@ export interface ConsumerOptions {
 export class Consumer implements CursorSink {
   readonly cursor: Cursor;
   readonly clock: VirtualClock;
+  readonly #ask: (() => Promise<Grant>) | undefined;
   isReady = true;
   /** How many items it takes before it is no longer ready. */
   appetite: number = Infinity;
@@ -124,26 +125,25 @@ export class Consumer implements CursorSink {
   constructor(stage: CursorStage, topicLog: TopicLog, start: Position, { credit, grant = {}, ask }: ConsumerOptions) {
     this.clock = stage.clock;
     this.grant = grant;
-    const options: CursorOptions = {
-      log: topicLog,
-      number: 1,
-      store: stage.store,
-      clock: stage.clock,
-      reads: stage.reads,
-      page: stage.page,
-      viewer: () => ({ subject: 'viewer' }),
-      sink: this,
-      start,
-      credit,
-      grant,
-      ask: ask ?? (() => (this.grant instanceof HoldfastError ? Promise.reject(this.grant) : Promise.resolve(this.grant))),
-      refusalOf: (error) => {
-        if (error instanceof HoldfastError) return error;
-        stage.reported.push(error);
-        return new HoldfastError('INTERNAL');
-      },
+    this.#ask = ask;
+    const { store, clock, reads, page } = stage;
+    const refusalOf = (error: unknown): HoldfastError => {
+      if (error instanceof HoldfastError) return error;
+      stage.reported.push(error);
+      return new HoldfastError('INTERNAL');
     };
-    this.cursor = new Cursor(options);
+    const services = { store, clock, reads, page, refusalOf };
+    this.cursor = new Cursor({ services, topic: { log: topicLog, number: 1 }, sink: this, start, credit, grant });
+  }
+
+  get viewer(): Identity {
+    return { subject: 'viewer' };
+  }
+
+  async ask(): Promise<Grant> {
+    if (this.#ask !== undefined) return this.#ask();
+    if (this.grant instanceof HoldfastError) throw this.grant;
+    return this.grant;
   }
 
   /** What came since it was asked last, after everything that can happen now has happened. */

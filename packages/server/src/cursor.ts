@@ -7,12 +7,12 @@
  */
 
 import { HoldfastError, type GapReason, type Position } from '@holdfast/wire';
-import type { Clock, Timer } from './clock.ts';
+import type { Timer } from './clock.ts';
 import { FramedEntry } from './framed-entry.ts';
 import type { Grant, Identity } from './rights.ts';
-import type { PageLimits, Register, TopicStore } from './store.ts';
+import type { Services } from './services.ts';
+import type { Register } from './store.ts';
 import type { TopicLog } from './topic-log.ts';
-import type { Turnstile } from './turnstile.ts';
 
 /** How long after a failed reading or asking it is tried again, ms. */
 const RETRY_DELAY_MS = 500;
@@ -29,27 +29,25 @@ export interface CursorSink {
   paused(error: HoldfastError): void;
   /** The cursor has nothing to do now. */
   rested(): void;
+  /** Who reads, as of now. */
+  readonly viewer: Identity;
+  /** Asks for the right again; rejects with `FORBIDDEN`. Asked for every page. */
+  ask(): Promise<Grant>;
 }
 
+/** What cursors share on one node. */
+export type CursorServices = Pick<Services, 'store' | 'clock' | 'reads' | 'page' | 'refusalOf'>;
+
 export interface CursorOptions {
-  readonly log: TopicLog;
-  /** The topic's number on this node. */
-  readonly number: number;
-  readonly store: TopicStore;
-  readonly clock: Clock;
-  readonly reads: Turnstile;
-  readonly page: PageLimits;
-  readonly viewer: () => Identity;
+  readonly services: CursorServices;
+  /** The log, and its number on this node. */
+  readonly topic: { readonly log: TopicLog; readonly number: number };
   readonly sink: CursorSink;
   /** The place to begin after. */
   readonly start: Position;
   /** Entries that may be sent after `start` before more credit comes; `undefined`: no credit flow (HF-7.1). */
   readonly credit: number | undefined;
   readonly grant: Grant;
-  /** Asks for the right again; rejects with `FORBIDDEN`. Asked for every page. */
-  readonly ask: () => Promise<Grant>;
-  /** Anything thrown, as a refusal; what is none is reported. */
-  readonly refusalOf: (error: unknown) => HoldfastError;
 }
 
 /** Where a subscription without a position begins (HF-5.1): at the head, or `last` entries before it, with all registers. */
@@ -60,7 +58,10 @@ export function startOf({ first }: TopicLog, head: Position, last: number | unde
 type Step = 'ask' | 'registers' | 'entries';
 
 export class Cursor {
-  readonly #options: CursorOptions;
+  // Fields and no options: there is one of these for each subscription of each connection.
+  readonly #services: CursorServices;
+  readonly #topic: CursorOptions['topic'];
+  readonly #sink: CursorSink;
   #epoch: string;
   #offset: number;
   #revision: number;
@@ -80,13 +81,19 @@ export class Cursor {
   #stuckAt = -1;
   #retry: Timer | undefined;
 
-  constructor(options: CursorOptions) {
-    this.#options = options;
-    this.#epoch = options.start.epoch;
-    this.#offset = options.start.offset;
-    this.#revision = options.start.revision;
-    this.#grant = options.grant;
-    this.#creditUpTo = options.start.offset + (options.credit ?? Infinity);
+  constructor({ services, topic, sink, start, credit, grant }: CursorOptions) {
+    this.#services = services;
+    this.#topic = topic;
+    this.#sink = sink;
+    this.#epoch = start.epoch;
+    this.#offset = start.offset;
+    this.#revision = start.revision;
+    this.#grant = grant;
+    this.#creditUpTo = start.offset + (credit ?? Infinity);
+  }
+
+  get #log(): TopicLog {
+    return this.#topic.log;
   }
 
   /** What was sent last. */
@@ -96,7 +103,7 @@ export class Cursor {
 
   /** At the committed head, with nothing more to read, and allowed to be there. */
   get isLive(): boolean {
-    const { log } = this.#options;
+    const log = this.#log;
     const isAtHead = this.#epoch === log.epoch && this.#offset === log.committed && this.#revision === log.committedRevision;
     return isAtHead && log.founding === undefined && !this.#isPumping && this.checkRight();
   }
@@ -104,10 +111,9 @@ export class Cursor {
   /** Whether the right stands at this moment (HF-5.10); an end of it pauses. */
   checkRight(): boolean {
     if (this.#isClosed || this.#right !== 'granted') return false;
-    const { clock, log } = this.#options;
     const { untilMs } = this.#grant;
-    if (untilMs === undefined || clock.now() < untilMs) return true;
-    this.#refuse(new HoldfastError('FORBIDDEN', `the right to read "${log.topic}" has ended`));
+    if (untilMs === undefined || this.#services.clock.now() < untilMs) return true;
+    this.#refuse(new HoldfastError('FORBIDDEN', `the right to read "${this.#log.topic}" has ended`));
     return false;
   }
 
@@ -150,7 +156,7 @@ export class Cursor {
     const step = this.#nextStep();
     if (step !== undefined) return void this.#run(step);
     this.#isPumping = false;
-    this.#options.sink.rested();
+    this.#sink.rested();
   }
 
   /** Asks for the right again, after new credentials or a revocation. Nothing more is handed over until the answer. */
@@ -180,12 +186,12 @@ export class Cursor {
     }
     // In the same turn as the comparison with the head: the commit that comes next finds this cursor live.
     this.#isPumping = false;
-    if (!this.#isClosed) this.#options.sink.rested();
+    if (!this.#isClosed) this.#sink.rested();
   }
 
   /** What is to be done now; `undefined`: nothing, or nothing may be. Says first what cannot be had. */
   #nextStep(): Step | undefined {
-    const { log } = this.#options;
+    const log = this.#log;
     if (this.#isClosed) return undefined;
     if (this.#right === 'due') return this.#rechecking > 0 ? undefined : 'ask';
     if (!this.#mayDeliver()) return undefined;
@@ -196,7 +202,8 @@ export class Cursor {
   }
 
   async #readRegisters(): Promise<void> {
-    const { log, store, reads } = this.#options;
+    const log = this.#log;
+    const { store, reads } = this.#services;
     const epoch = this.#epoch;
     const news = this.#news;
     const registers = await reads.run(() => store.registers(log.topic, this.#revision));
@@ -209,7 +216,8 @@ export class Cursor {
   }
 
   async #readPage(): Promise<void> {
-    const { log, store, reads, page: limits, number } = this.#options;
+    const { log, number } = this.#topic;
+    const { store, reads, page: limits } = this.#services;
     const epoch = this.#epoch;
     const offset = this.#offset;
     await this.#ask();
@@ -227,7 +235,7 @@ export class Cursor {
 
   /** Whether a commit follows this place. */
   #isNext(entries: readonly FramedEntry[], registers: readonly Register[]): boolean {
-    if (this.#epoch !== this.#options.log.epoch) return false;
+    if (this.#epoch !== this.#log.epoch) return false;
     const next = this.#offset + 1;
     const isNextEntry = entries.length === 0 || (entries[0]!.entry.offset === next && !this.#isBelowFloor(next));
     return isNextEntry && (registers.length === 0 || registers[0]!.revision === this.#revision + 1);
@@ -239,8 +247,8 @@ export class Cursor {
 
   /** Says what cannot be had before the next entry (HF-5.7). */
   #leap(): void {
-    const { epoch, committed, committedRevision } = this.#options.log;
-    const cut = Math.min(this.#options.log.first - 1, committed);
+    const { epoch, committed, committedRevision, first } = this.#log;
+    const cut = Math.min(first - 1, committed);
     const beginning = { epoch, offset: cut, revision: 0 };
     if (epoch !== this.#epoch) this.#gap('epoch', beginning);
     else if (this.#offset > committed || this.#revision > committedRevision) this.#gap('ahead', beginning);
@@ -256,18 +264,19 @@ export class Cursor {
     this.#revision = after.revision;
     // The unused credit goes on from there. A whole window anew with each gap would pile up at a reader that stands still.
     this.#creditUpTo = after.offset + (this.#creditUpTo - before.offset);
-    this.#options.sink.gap(reason, before, after);
+    this.#sink.gap(reason, before, after);
   }
 
   /** Entries that follow the position, as far as credit and the sink allow; hidden ones as skips. */
   #send(entries: readonly FramedEntry[]): void {
-    const { sink, viewer, log } = this.#options;
+    const sink = this.#sink;
+    const log = this.#log;
     let hiddenFrom: number | undefined;
     for (const framed of entries) {
       const { offset } = framed.entry;
       if (offset <= this.#offset) continue;
       if (offset > this.#creditUpTo || !this.#isOpen) break;
-      if (log.kind.isVisible?.(framed.entry, viewer()) === false) {
+      if (log.kind.isVisible?.(framed.entry, sink.viewer) === false) {
         this.#offset = offset;
         hiddenFrom ??= offset;
         continue;
@@ -282,7 +291,7 @@ export class Cursor {
   }
 
   #sendRegisters(registers: readonly Register[]): void {
-    const { sink } = this.#options;
+    const sink = this.#sink;
     for (const register of registers) {
       if (register.revision <= this.#revision) continue;
       if (!this.#isOpen) return;
@@ -293,11 +302,11 @@ export class Cursor {
 
   /** Whether the sink takes one more; it may have closed this cursor with the last one. */
   get #isOpen(): boolean {
-    return this.#options.sink.isReady && !this.#isClosed;
+    return this.#sink.isReady && !this.#isClosed;
   }
 
   #mayDeliver(): boolean {
-    return this.checkRight() && this.#options.sink.isReady && this.#options.log.founding === undefined;
+    return this.checkRight() && this.#sink.isReady && this.#log.founding === undefined;
   }
 
   /** Sets `#right` to the answer, unless a later asking has overtaken this one. Rejects with what can be tried again. */
@@ -305,10 +314,10 @@ export class Cursor {
     const asked = ++this.#asked;
     let grant: Grant;
     try {
-      grant = await this.#options.ask();
+      grant = await this.#sink.ask();
     } catch (error) {
       if (asked !== this.#asked || this.#isClosed) return;
-      const refusal = this.#options.refusalOf(error);
+      const refusal = this.#services.refusalOf(error);
       if (!refusal.retryable) return this.#refuse(refusal);
       this.#right = 'due';
       throw refusal;
@@ -323,20 +332,20 @@ export class Cursor {
     this.#right = 'refused';
     if (this.#isPaused) return;
     this.#isPaused = true;
-    this.#options.sink.paused(error);
+    this.#sink.paused(error);
   }
 
   #tryLater(error: unknown): void {
-    this.#options.refusalOf(error);
+    this.#services.refusalOf(error);
     if (this.#isClosed || this.#retry !== undefined) return;
-    this.#retry = this.#options.clock.setTimeout(() => {
+    this.#retry = this.#services.clock.setTimeout(() => {
       this.#retry = undefined;
       this.pump();
     }, RETRY_DELAY_MS);
   }
 
   #forgetRetry(): void {
-    if (this.#retry !== undefined) this.#options.clock.clearTimeout(this.#retry);
+    if (this.#retry !== undefined) this.#services.clock.clearTimeout(this.#retry);
     this.#retry = undefined;
   }
 }

@@ -1,15 +1,21 @@
 /** A cursor whose sink is a function: how code inside the server follows a topic. Signals and members do not reach it. */
 
 import type { GapReason, HoldfastError, Json, Position } from '@holdfast/wire';
-import { Cursor, type CursorOptions, type CursorSink } from './cursor.ts';
+import { Cursor, type CursorOptions, type CursorServices, type CursorSink } from './cursor.ts';
 import type { FramedEntry } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
 import type { PlainItem } from './plain.ts';
+import type { Grant, Identity } from './rights.ts';
 import { isThenable } from './thenable.ts';
 import type { Topic, TopicSubscriber } from './topic.ts';
 
-export interface FollowerOptions extends Omit<CursorOptions, 'sink' | 'log' | 'number' | 'credit'> {
+export interface FollowerOptions extends Pick<CursorOptions, 'start' | 'grant'> {
+  readonly services: CursorServices;
   readonly topic: Topic;
+  /** Who reads, as of now. */
+  readonly viewer: () => Identity;
+  /** Asks for the right again; rejects with `FORBIDDEN`. */
+  readonly ask: () => Promise<Grant>;
   /** Whether more can be taken now; asked before every item. Call `cursor.pump()` when it can again. */
   readonly isReady: () => boolean;
   /** What it throws is reported, and the item counts as taken. */
@@ -23,9 +29,9 @@ export class Follower implements TopicSubscriber, CursorSink {
 
   /** Call `start` when it may begin. */
   constructor(options: FollowerOptions) {
+    const { services, topic, start, grant } = options;
     this.#options = options;
-    const { topic } = options;
-    this.cursor = new Cursor({ ...options, credit: undefined, log: topic.log, number: topic.number, sink: this });
+    this.cursor = new Cursor({ services, topic, sink: this, start, credit: undefined, grant });
   }
 
   start(): void {
@@ -49,6 +55,14 @@ export class Follower implements TopicSubscriber, CursorSink {
   onPresence(): void {}
 
   onSignal(): void {}
+
+  get viewer(): Identity {
+    return this.#options.viewer();
+  }
+
+  ask(): Promise<Grant> {
+    return this.#options.ask();
+  }
 
   get isReady(): boolean {
     return this.#options.isReady();
@@ -75,12 +89,12 @@ export class Follower implements TopicSubscriber, CursorSink {
   }
 
   #give(item: PlainItem): void {
-    const { onItem, refusalOf } = this.#options;
+    const { onItem, services } = this.#options;
     try {
       const result = onItem(item);
-      if (isThenable(result)) result.then(undefined, refusalOf);
+      if (isThenable(result)) result.then(undefined, services.refusalOf);
     } catch (error) {
-      refusalOf(error);
+      services.refusalOf(error);
     }
   }
 }

@@ -108,6 +108,8 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** How many connections are told at a time that the server goes away, and how much of the drain that may take. */
 const GOAWAY_SLICE_COUNT = 500;
 const GOAWAY_SHARE = 0.5;
+/** How often in a beat it is looked who is due: one timer for all. */
+const LOOKS_PER_BEAT = 10;
 /** `retryAfterMs` of what a closing node refuses. */
 const CLOSING_RETRY_MS = 1_000;
 
@@ -133,6 +135,8 @@ export class Hub implements ConnectionHost {
   readonly #connections = new Set<Connection>();
   readonly #sessions = new Map<string, Connection>();
   readonly #topics = new Map<string, Topic>();
+  /** Topics by number; none is ever given twice. */
+  readonly #numbers = new Map<number, string>();
   readonly #speaker: Speaker;
   #welcomedCount = 0;
   #nextNumber = 1;
@@ -140,6 +144,7 @@ export class Hub implements ConnectionHost {
   #sweptTopic: string | undefined;
   #expiredAt: number;
   #timer: Timer | undefined;
+  #beatTimer: Timer | undefined;
   #goingAway: string | undefined;
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -338,6 +343,7 @@ export class Hub implements ConnectionHost {
   }
 
   welcomed(connection: Connection): void {
+    if (this.#beatTimer === undefined) this.#scheduleBeat();
     this.event({ type: 'welcomed', ...connection.facts });
   }
 
@@ -360,7 +366,10 @@ export class Hub implements ConnectionHost {
     }
     const key = sessionKey(connection);
     if (this.#sessions.get(key) === connection) this.#sessions.delete(key);
-    if (this.#connections.size === 0) this.#onEmpty?.();
+    if (this.#connections.size > 0) return;
+    if (this.#beatTimer !== undefined) this.#clock.clearTimeout(this.#beatTimer);
+    this.#beatTimer = undefined;
+    this.#onEmpty?.();
   }
 
   async #close(reason: string, drainMs: number, alternate: string | undefined): Promise<void> {
@@ -400,7 +409,11 @@ export class Hub implements ConnectionHost {
   }
 
   #forgetIdle(since: number): void {
-    for (const [name, topic] of this.#topics) if (topic.isIdle && topic.usedAt < since) this.#topics.delete(name);
+    for (const [name, topic] of this.#topics) {
+      if (!topic.isIdle || topic.usedAt >= since) continue;
+      this.#topics.delete(name);
+      this.#numbers.delete(topic.number);
+    }
     this.services.sequencer.forgetIdle(since, (topic) => this.#topics.has(topic));
   }
 
@@ -441,7 +454,9 @@ export class Hub implements ConnectionHost {
       page: PAGE,
       hasTopic: (topic) => this.#ruleOf(topic) !== undefined,
       beforePublishOf: (topic) => this.#ruleOf(topic)?.beforePublish,
+      topicNumbered: (number) => this.#numbers.get(number),
       openTopic: (topic) => this.#openTopic(topic),
+      chargeRequest: (subject, address, charge) => this.#admission.chargeRequest(subject, address, charge),
       lackOfMemory: () => this.#admission.lackOfMemory(),
       inTime: (what, promise) => this.#inTime(what, promise, node.hookTimeoutMs),
       refusalOf,
@@ -479,6 +494,7 @@ export class Hub implements ConnectionHost {
     if (topic === undefined) {
       topic = new Topic({ log: topicLog, number: this.#nextNumber++, clock: this.#clock, graceMs: this.#presenceGraceMs });
       this.#topics.set(name, topic);
+      this.#numbers.set(topic.number, name);
     }
     topic.usedAt = this.#clock.now();
     return { topic, head };
@@ -496,6 +512,18 @@ export class Hub implements ConnectionHost {
     } catch {
       // There is nobody left to tell, and what is under way must not suffer.
     }
+  }
+
+  /** HF-8. */
+  #scheduleBeat(): void {
+    const periodMs = Math.max(1, Math.floor(this.heartbeatMs / LOOKS_PER_BEAT));
+    const dueAtMs = this.#clock.now() + periodMs;
+    this.#beatTimer = this.#clock.setTimeout(() => {
+      this.#scheduleBeat();
+      const now = this.#clock.now();
+      const isLate = now - dueAtMs > this.heartbeatMs;
+      for (const connection of this.#connections) connection.beat(now, periodMs, isLate);
+    }, periodMs);
   }
 
   #scheduleMaintenance(): void {

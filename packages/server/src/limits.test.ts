@@ -233,7 +233,7 @@ const connectionCases = {
     await peer.opened;
     peer.send(`{"type":"hello","client":"phone","token":"${'x'.repeat(5_000)}"}`);
     expect(await peer.closed).toMatchObject({ code: 1009 });
-    expect(Object.fromEntries(hub.counters.limits)).toEqual({});
+    expect(Object.fromEntries(hub.counters.limits)).toEqual({ helloBytesMax: 1 });
     // Who is known may send more than that.
     bob.send(`{"type":"ping","id":1,"pad":"${'x'.repeat(5_000)}"}`);
     expect(await bob.message()).toEqual({ type: 'pong', id: 1 });
@@ -373,7 +373,7 @@ const announcedCases = {
     const [alice, bob] = [await welcomed(url), await welcomed(url, '{"type":"hello","client":"b","token":"bob"}')];
     alice.send(`{"type":"ping","pad":"${'x'.repeat(4_096)}"}`);
     expect(await alice.closed).toMatchObject({ code: 1009 });
-    expect(Object.fromEntries(hub.counters.limits)).toEqual({});
+    expect(Object.fromEntries(hub.counters.limits)).toEqual({ frameBytesMax: 1 });
     bob.send('{"type":"ping","id":1}');
     expect(await bob.message()).toEqual({ type: 'pong', id: 1 });
     await welcomed(url);
@@ -547,7 +547,7 @@ describe('HF-2.6: over a real socket the upgrade is refused with 503', () => {
 });
 
 test('what a hello brings is counted and never refused, so a client that resumes is held up a burst at the most', async () => {
-  set({ connectionSubscribesPerSecond: 5, burstMs: 1_000 });
+  set({ subjectSubscribesPerSecond: 5, burstMs: 1_000 });
   const subscribe = Array.from({ length: 200 }, (_, at) => ({ id: at, topic: `t/${at}` }));
   const alice = stage.connect({ subscribe });
   expect((await happened(alice)).filter(({ type }) => type === 'subscribed')).toHaveLength(200);

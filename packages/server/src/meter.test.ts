@@ -21,7 +21,10 @@ function set(changes: LimitChanges): void {
 }
 
 function meter(of?: Account): Meter {
-  const made = new Meter({ limits, clock, address, onLimited: (limit, isNew) => told.push(isNew ? limit : `(${limit})`) });
+  const made = new Meter(
+    { services: { clock, nodeLimits: limits }, onLimited: (limit, isNew) => told.push(isNew ? limit : `(${limit})`) },
+    address,
+  );
   made.subject = of;
   return made;
 }

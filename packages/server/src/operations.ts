@@ -32,6 +32,7 @@ import type { LimitName } from './node-limits.ts';
 import { isCredentialRefusal, type Action, type Grant, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import { SharedFrame, type Frame } from './shared-frame.ts';
+import { senderName } from './subscription.ts';
 import { Subscriptions, type Subscriber } from './subscriptions.ts';
 import { isLongerThan } from './text-size.ts';
 import { isThenable } from './thenable.ts';
@@ -41,9 +42,9 @@ export class Operations implements PublishSource, Subscriber {
   readonly #services: Services;
   readonly #connection: Connection;
   readonly #subscriptions: Subscriptions;
-  readonly #publishes = new OwnPublishes();
-  readonly #lanes = new Lanes();
-  readonly #publishesMax: number;
+  // Made when they are needed: most connections only listen.
+  #ownPublishes: OwnPublishes | undefined;
+  #ownLanes: Lanes | undefined;
   #identity: Identity;
   #unanswered = 0;
 
@@ -52,7 +53,19 @@ export class Operations implements PublishSource, Subscriber {
     this.#connection = connection;
     this.#identity = identity;
     this.#subscriptions = new Subscriptions(services, this);
-    this.#publishesMax = services.limits.subscriptionsMax * services.limits.inFlightMax;
+  }
+
+  get #publishes(): OwnPublishes {
+    return (this.#ownPublishes ??= new OwnPublishes());
+  }
+
+  get #publishesMax(): number {
+    const { subscriptionsMax, inFlightMax } = this.#services.limits;
+    return subscriptionsMax * inFlightMax;
+  }
+
+  get #lanes(): Lanes {
+    return (this.#ownLanes ??= new Lanes());
   }
 
   get identity(): Identity {
@@ -258,7 +271,7 @@ export class Operations implements PublishSource, Subscriber {
     // HF-7.4: what this client published before comes first, even if it is still with a hook.
     await this.#publishes.settled(name);
     this.#services.sequencer.afterPending(topic.log, () => {
-      for (const subscriber of topic.subscribers) subscriber.onSignal(`${client} ${subject}`, frame);
+      for (const subscriber of topic.subscribers) subscriber.onSignal(senderName(client, subject), frame);
     });
   }
 

@@ -35,7 +35,13 @@ class Sink extends Duplex {
 }
 
 function flowTo(stream: Duplex, options: { isOpen?: () => boolean; onFlushed?: () => void } = {}): Outflow {
-  return new Outflow({ stream, isOpen: options.isOpen ?? ((): boolean => true), onFlushed: options.onFlushed ?? ((): void => {}) });
+  return new Outflow({
+    stream,
+    get isOpen() {
+      return options.isOpen?.() ?? true;
+    },
+    onFlushed: () => options.onFlushed?.(),
+  });
 }
 
 describe('one write per connection and turn', () => {

@@ -27,21 +27,23 @@ function flushDue(): void {
   lastFrames = [];
 }
 
-export interface OutflowOptions {
+/** Where frames go: one connection. */
+export interface Outlet {
   readonly stream: Duplex;
   /** Whether data may be sent now: not after a close frame (RFC 6455 section 5.5.1). */
-  readonly isOpen: () => boolean;
+  readonly isOpen: boolean;
   /** Called after a flush that left the stream ready for more. */
-  readonly onFlushed: () => void;
+  onFlushed(): void;
 }
 
 export class Outflow {
-  readonly #options: OutflowOptions;
-  #frames: Buffer[] = [];
+  readonly #outlet: Outlet;
+  /** Only while something waits. */
+  #frames: Buffer[] | undefined;
   #bytes = 0;
 
-  constructor(options: OutflowOptions) {
-    this.#options = options;
+  constructor(outlet: Outlet) {
+    this.#outlet = outlet;
   }
 
   /** Bytes that wait for the end of the turn. */
@@ -52,18 +54,19 @@ export class Outflow {
   push(frame: Frame): void {
     const bytes = encoded(frame);
     this.#bytes += bytes.length;
-    if (this.#frames.push(bytes) === 1 && due.push(this) === 1) systemClock.defer(flushDue);
+    if (this.#frames !== undefined) return void this.#frames.push(bytes);
+    this.#frames = [bytes];
+    if (due.push(this) === 1) systemClock.defer(flushDue);
   }
 
   /** Writes now what waits. */
   flush(): void {
     const frames = this.#frames;
-    if (frames.length === 0) return;
+    if (frames === undefined) return;
     const bytes = this.#bytes;
-    this.#frames = [];
-    this.#bytes = 0;
-    const { stream, isOpen, onFlushed } = this.#options;
-    if (!isOpen() || !stream.writable) return;
+    this.drop();
+    const { stream } = this.#outlet;
+    if (!this.#outlet.isOpen || !stream.writable) return;
     if (frames.length === 1) stream.write(frames[0]);
     else if (bytes <= JOINED_BYTES_MAX) stream.write(joined(frames, bytes));
     else {
@@ -71,12 +74,12 @@ export class Outflow {
       for (const frame of frames) stream.write(frame);
       stream.uncork();
     }
-    if (!stream.writableNeedDrain) onFlushed();
+    if (!stream.writableNeedDrain) this.#outlet.onFlushed();
   }
 
   /** Forgets what waits. */
   drop(): void {
-    this.#frames = [];
+    this.#frames = undefined;
     this.#bytes = 0;
   }
 }

@@ -105,7 +105,7 @@ export class PlainSession implements PlainClient {
       if (this.#followings.get(topic) !== following) return;
       const { topic: place, head } = opened;
       following.follower = new Follower({
-        ...this.#services,
+        services: this.#services,
         topic: place,
         viewer: () => this.identity,
         start: position ?? startOf(place.log, head, last),

@@ -1,6 +1,7 @@
 /** What connections share on one node: the ports, the sequencer, the topics. Made by the hub. */
 
 import type { HoldfastError, Limits, Position } from '@holdfast/wire';
+import type { Charge } from './allowance.ts';
 import type { Clock } from './clock.ts';
 import type { Counters } from './counters.ts';
 import type { BeforePublish, Intake } from './intake.ts';
@@ -28,8 +29,12 @@ export interface Services {
   /** Whether any rule of the hub matches. */
   hasTopic(topic: string): boolean;
   beforePublishOf(topic: string): BeforePublish | undefined;
+  /** The name of the topic that has a number on this node (HF-9.1). */
+  topicNumbered(number: number): string | undefined;
   /** The topic with its log read or founded, and its head at the moment of the call. Rejects with a retryable error if the store cannot. */
   openTopic(topic: string): Promise<OpenTopic>;
+  /** Charges a subject and an address for what comes without a connection; the refusal, or `undefined`. */
+  chargeRequest(subject: string, address: string, charge: Charge): HoldfastError | undefined;
   /** The refusal of what would take more memory, while there is too little of it. */
   lackOfMemory(): HoldfastError | undefined;
   /** What a hook gives, or a retryable refusal when it takes longer than it may. */

@@ -6,6 +6,7 @@
 
 import {
   encodeServerMessage,
+  errorMessage,
   type EntryMessage,
   type GapReason,
   type HoldfastError,
@@ -18,6 +19,7 @@ import { Cursor, type CursorOptions, type CursorSink } from './cursor.ts';
 import type { FramedEntry } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
 import type { PresenceEvent } from './presence.ts';
+import type { Grant, Identity } from './rights.ts';
 import type { Frame, SharedFrame } from './shared-frame.ts';
 import type { Register } from './store.ts';
 import type { Topic, TopicSubscriber } from './topic.ts';
@@ -28,18 +30,20 @@ const HELD_SIGNALS_MAX = 1_024;
 /** What a subscription needs of its connection. */
 export interface Outlet {
   readonly isReady: boolean;
+  readonly client: string;
+  /** As of now: its claims change with `auth`. */
+  readonly identity: Identity;
   send(frame: Frame): void;
+  /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
+  ask(action: 'subscribe' | 'members', topic: string): Promise<Grant>;
 }
 
-export interface SubscriptionOptions extends Omit<CursorOptions, 'sink' | 'log' | 'number'> {
+export interface SubscriptionOptions extends Omit<CursorOptions, 'sink'> {
   readonly topic: Topic;
   readonly outlet: Outlet;
-  /** The subscriber's own name among senders: its own signals do not come back to it. */
-  readonly name: string;
   readonly wantsPresence: boolean;
   /** Whether it has the right to. */
   readonly showsMembers: boolean;
-  readonly onPaused: (error: HoldfastError) => void;
 }
 
 interface Change {
@@ -51,24 +55,29 @@ export class Subscription implements TopicSubscriber, CursorSink {
   readonly topic: Topic;
   readonly cursor: Cursor;
   readonly #outlet: Outlet;
-  readonly #name: string;
   /** Whether members were asked for. */
   readonly wantsPresence: boolean;
-  readonly #onPaused: (error: HoldfastError) => void;
-  /** By sender. */
-  readonly #heldSignals = new Map<string, SharedFrame>();
   #showsMembers: boolean;
+  // Most subscribers are quick and hold nothing: the maps are made when they are needed.
+  /** By sender. */
+  #heldSignals: Map<string, SharedFrame> | undefined;
   /** By member. */
-  readonly #heldChanges = new Map<string, Change>();
+  #heldChanges: Map<string, Change> | undefined;
 
-  constructor({ topic, outlet, name, wantsPresence, showsMembers, onPaused, ...options }: SubscriptionOptions) {
-    this.topic = topic;
+  constructor({ outlet, wantsPresence, showsMembers, ...options }: SubscriptionOptions) {
+    this.topic = options.topic;
     this.#outlet = outlet;
-    this.#name = name;
     this.wantsPresence = wantsPresence;
     this.#showsMembers = showsMembers;
-    this.#onPaused = onPaused;
-    this.cursor = new Cursor({ ...options, log: topic.log, number: topic.number, sink: this });
+    this.cursor = new Cursor({ ...options, sink: this });
+  }
+
+  get viewer(): Identity {
+    return this.#outlet.identity;
+  }
+
+  ask(): Promise<Grant> {
+    return this.#outlet.ask('subscribe', this.topic.name);
   }
 
   /** Joins the fan-out; call it after `subscribed` was sent. */
@@ -82,23 +91,27 @@ export class Subscription implements TopicSubscriber, CursorSink {
   showMembers(isShown: boolean): void {
     if (isShown === this.#showsMembers) return;
     this.#showsMembers = isShown;
-    this.#heldChanges.clear();
+    this.#heldChanges = undefined;
     this.#sendMembers();
   }
 
   close(): void {
     this.cursor.close();
     this.topic.subscribers.delete(this);
-    this.#heldSignals.clear();
-    this.#heldChanges.clear();
+    this.#heldSignals = this.#heldChanges = undefined;
   }
 
   /** The newest signal of `sender`, now or as soon as the cursor has caught up. */
   onSignal(sender: string, frame: SharedFrame): void {
-    if (sender === this.#name) return;
-    this.#heldSignals.delete(sender);
-    this.#heldSignals.set(sender, frame);
-    if (this.#heldSignals.size > HELD_SIGNALS_MAX) this.#heldSignals.delete(this.#heldSignals.keys().next().value!);
+    const { client, identity } = this.#outlet;
+    // One's own signals do not come back.
+    if (sender === senderName(client, identity.subject)) return;
+    const isHeld = this.#heldSignals !== undefined && this.#heldSignals.size > 0;
+    if (!isHeld && this.#outlet.isReady && this.cursor.isLive) return this.#outlet.send(frame);
+    const held = (this.#heldSignals ??= new Map<string, SharedFrame>());
+    held.delete(sender);
+    held.set(sender, frame);
+    if (held.size > HELD_SIGNALS_MAX) held.delete(held.keys().next().value!);
     this.#flushSignals();
   }
 
@@ -112,10 +125,11 @@ export class Subscription implements TopicSubscriber, CursorSink {
 
   onPresence(event: PresenceEvent, member: Member): void {
     if (!this.#showsMembers) return;
+    const held = (this.#heldChanges ??= new Map<string, Change>());
     const key = `${member.client} ${member.subject}`;
-    const change = netChange(this.#heldChanges.get(key), { event, member });
-    if (change === undefined) this.#heldChanges.delete(key);
-    else this.#heldChanges.set(key, change);
+    const change = netChange(held.get(key), { event, member });
+    if (change === undefined) held.delete(key);
+    else held.set(key, change);
     this.#flushChanges();
   }
 
@@ -140,7 +154,7 @@ export class Subscription implements TopicSubscriber, CursorSink {
   }
 
   paused(error: HoldfastError): void {
-    this.#onPaused(error);
+    this.#send(errorMessage(error, { topic: this.topic.name }));
   }
 
   rested(): void {
@@ -149,19 +163,21 @@ export class Subscription implements TopicSubscriber, CursorSink {
   }
 
   #flushSignals(): void {
-    if (this.#heldSignals.size === 0 || !this.cursor.isLive) return;
-    for (const [sender, frame] of this.#heldSignals) {
+    const held = this.#heldSignals;
+    if (held === undefined || held.size === 0 || !this.cursor.isLive) return;
+    for (const [sender, frame] of held) {
       if (!this.#outlet.isReady) return;
-      this.#heldSignals.delete(sender);
+      held.delete(sender);
       this.#outlet.send(frame);
     }
   }
 
   #flushChanges(): void {
-    if (this.#heldChanges.size === 0 || !this.cursor.checkRight()) return;
-    for (const [key, change] of this.#heldChanges) {
+    const held = this.#heldChanges;
+    if (held === undefined || held.size === 0 || !this.cursor.checkRight()) return;
+    for (const [key, change] of held) {
       if (!this.#outlet.isReady) return;
-      this.#heldChanges.delete(key);
+      held.delete(key);
       this.#send({ type: 'presence', topic: this.topic.name, ...change });
     }
   }
@@ -174,6 +190,11 @@ export class Subscription implements TopicSubscriber, CursorSink {
   #send(message: Exclude<ServerMessage, EntryMessage>): void {
     this.#outlet.send(encodeServerMessage(message));
   }
+}
+
+/** By what name the signals of a (subject, client) are told apart. */
+export function senderName(client: string, subject: string): string {
+  return `${client} ${subject}`;
 }
 
 /** Two changes of one member as one, for somebody who saw neither; `undefined` if nothing remains of them. */

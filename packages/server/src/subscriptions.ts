@@ -4,22 +4,17 @@
  * change in that time.
  */
 
-import { errorMessage, HoldfastError, type EntryMessage, type Json, type ServerMessage, type SubscribeRequest } from '@holdfast/wire';
+import { HoldfastError, type EntryMessage, type Json, type ServerMessage, type SubscribeRequest } from '@holdfast/wire';
 import { startOf } from './cursor.ts';
 import type { LimitName } from './node-limits.ts';
-import type { Grant, Identity } from './rights.ts';
+import type { Grant } from './rights.ts';
 import type { OpenTopic, Services } from './services.ts';
 import { Subscription, type Outlet } from './subscription.ts';
 import type { Topic } from './topic.ts';
 
 /** A connection as its subscriptions see it. */
 export interface Subscriber extends Outlet {
-  readonly client: string;
-  /** As of now: its claims change with `auth`. */
-  readonly identity: Identity;
   sendMessage(message: Exclude<ServerMessage, EntryMessage>): void;
-  /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
-  ask(action: 'subscribe' | 'members', topic: string): Promise<Grant>;
   limited(limit: LimitName): void;
 }
 
@@ -28,9 +23,13 @@ interface Slot {
   subscription: Subscription | undefined;
   /** Settles when the subscription stands or was refused. */
   opened: Promise<void>;
+  /** Whether the client was told the topic's number, by this one or by one that this replaces. */
+  isTold: boolean;
   /** Credit that came while it was being opened: the most of the log that was named last. */
   credit: { readonly upTo: number; readonly epoch: string | undefined } | undefined;
 }
+
+const OPENED = Promise.resolve();
 
 /** What a member may show of itself, bytes of JSON as UTF-16 units: everybody who enters gets all of them at once. */
 const STATE_LENGTH_MAX = 4_096;
@@ -39,10 +38,8 @@ export class Subscriptions {
   readonly #services: Services;
   readonly #subscriber: Subscriber;
   readonly #slots = new Map<string, Slot>();
-  /** Topics by the numbers that this connection was told and may use (HF-9.1). */
-  readonly #numbers = new Map<number, string>();
-  /** The topics on which this connection is a member. */
-  readonly #memberships = new Map<string, Topic>();
+  /** The topics on which this connection is a member; most are members of none. */
+  #memberships: Map<string, Topic> | undefined;
   /** How often rights were asked anew. */
   #rechecks = 0;
   #isClosed = false;
@@ -52,13 +49,14 @@ export class Subscriptions {
     this.#subscriber = subscriber;
   }
 
-  /** The topic of a number, while a subscription to it stands or is being replaced. */
   get count(): number {
     return this.#slots.size;
   }
 
+  /** The topic of a number, while a subscription to it stands or is being replaced (HF-9.1). */
   topicOf(number: number): string | undefined {
-    return this.#numbers.get(number);
+    const name = this.#services.topicNumbered(number);
+    return name !== undefined && this.#slots.get(name)?.isTold === true ? name : undefined;
   }
 
   /** HF-5.1. Rejects with the refusal; `NOT_SUBSCRIBED` if another one, or an end, came before it stood. */
@@ -66,19 +64,21 @@ export class Subscriptions {
     if (this.#isClosed) return;
     const { topic } = request;
     const { subscriptionsMax } = this.#services.limits;
-    this.#slots.get(topic)?.subscription?.close();
+    const replaced = this.#slots.get(topic);
+    replaced?.subscription?.close();
     this.#slots.delete(topic);
     if (this.#slots.size >= subscriptionsMax) {
       this.#forget(topic);
       this.#subscriber.limited('subscriptionsMax');
       throw new HoldfastError('TOO_MANY_SUBSCRIPTIONS', `this connection holds ${subscriptionsMax} subscriptions`);
     }
-    const slot: Slot = { subscription: undefined, opened: Promise.resolve(), credit: undefined };
+    const slot: Slot = { subscription: undefined, opened: OPENED, isTold: replaced?.isTold === true, credit: undefined };
     this.#slots.set(topic, slot);
     const opening = this.#open(slot, request);
     slot.opened = opening.catch(() => undefined);
     try {
       await opening;
+      slot.opened = OPENED;
     } catch (error) {
       if (this.#slots.get(topic) === slot) {
         this.#slots.delete(topic);
@@ -121,7 +121,7 @@ export class Subscriptions {
     if (JSON.stringify(state).length > STATE_LENGTH_MAX)
       throw new HoldfastError('TOO_LARGE', `a member's state of more than ${STATE_LENGTH_MAX} characters`);
     if (state === null) {
-      this.#memberships.delete(topic);
+      this.#memberships?.delete(topic);
       place.presence.leave(identity.subject, client);
     } else {
       const { membersMax } = this.#services.nodeLimits;
@@ -129,7 +129,7 @@ export class Subscriptions {
         this.#subscriber.limited('membersMax');
         throw new HoldfastError('TOO_MANY_MEMBERS', `"${topic}" has ${membersMax} members`);
       }
-      this.#memberships.set(topic, place);
+      (this.#memberships ??= new Map()).set(topic, place);
       place.presence.enter(identity.subject, client, state, this);
     }
   }
@@ -155,9 +155,9 @@ export class Subscriptions {
     this.#isClosed = true;
     const { identity, client } = this.#subscriber;
     for (const { subscription } of this.#slots.values()) subscription?.close();
-    for (const { presence } of this.#memberships.values()) presence.drop(identity.subject, client, this);
+    for (const { presence } of this.#memberships?.values() ?? []) presence.drop(identity.subject, client, this);
     this.#slots.clear();
-    this.#memberships.clear();
+    this.#memberships = undefined;
   }
 
   async #open(slot: Slot, request: SubscribeRequest): Promise<void> {
@@ -178,21 +178,17 @@ export class Subscriptions {
     const start = position ?? startOf(topic.log, head, last);
     const subscriber = this.#subscriber;
     const subscription = new Subscription({
-      ...this.#services,
+      services: this.#services,
       topic,
-      viewer: () => subscriber.identity,
       outlet: subscriber,
-      name: `${subscriber.client} ${subscriber.identity.subject}`,
       wantsPresence: presence,
       showsMembers,
       start,
       credit,
       grant,
-      ask: () => subscriber.ask('subscribe', name),
-      onPaused: (error) => subscriber.sendMessage(errorMessage(error, { topic: name })),
     });
     slot.subscription = subscription;
-    this.#numbers.set(topic.number, name);
+    slot.isTold = true;
     const hidden = presence && !showsMembers ? { presence: false } : {};
     subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset, ...hidden });
     if (slot.credit !== undefined) subscription.cursor.credit(slot.credit.upTo, slot.credit.epoch);
@@ -213,8 +209,7 @@ export class Subscriptions {
   /** What went with the subscription to a topic. */
   #forget(topic: string): void {
     const { identity, client } = this.#subscriber;
-    this.#memberships.get(topic)?.presence.release(identity.subject, client, this);
-    this.#memberships.delete(topic);
-    for (const [number, name] of this.#numbers) if (name === topic) this.#numbers.delete(number);
+    this.#memberships?.get(topic)?.presence.release(identity.subject, client, this);
+    this.#memberships?.delete(topic);
   }
 }

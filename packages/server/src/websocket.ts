@@ -12,7 +12,7 @@ import { clientAddress, parseTrustedProxies } from './client-address.ts';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import type { Hub } from './hub.ts';
 import { parseOrigins } from './origin.ts';
-import { Outflow } from './outflow.ts';
+import { Outflow, type Outlet } from './outflow.ts';
 import type { Frame } from './shared-frame.ts';
 import type { Socket, SocketListener } from './socket.ts';
 
@@ -148,31 +148,41 @@ function refuse(stream: Duplex, status: number, headers: Readonly<Record<string,
 }
 
 /** RFC 6455 section 7.4.1. */
-const TOO_LARGE = { code: 1009, reason: 'TOO_LARGE' };
+const TOO_LARGE = 1009;
+const INVALID_PAYLOAD = 1007;
+const PROTOCOL_ERROR = 1002;
+
+/** Whose socket or stream it is: a property instead of a closure for each event, since there are many of them. */
+const OWNER = Symbol('owner');
+interface Owned {
+  [OWNER]?: WsSocket;
+}
 
 /** One `ws` socket as the hub's port: `ws` reads, and writes control frames; the hub's own frames go through the outflow. */
-class WsSocket implements Socket {
+class WsSocket implements Socket, Outlet {
+  readonly stream: Duplex;
   readonly #socket: WebSocket;
-  readonly #stream: Duplex;
   readonly #outflow: Outflow;
-  #onFlushed: () => void = () => {};
+  #listener: SocketListener | undefined;
   #onData: ((chunk: Buffer) => void) | undefined;
-  #isCutOff = false;
 
   constructor(socket: WebSocket, stream: Duplex) {
     this.#socket = socket;
-    this.#stream = stream;
-    const isOpen = (): boolean => socket.readyState === socket.OPEN;
-    this.#outflow = new Outflow({ stream, isOpen, onFlushed: () => this.#onFlushed() });
+    this.stream = stream;
+    this.#outflow = new Outflow(this);
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
   }
 
   /** What the stream holds counts only above its own mark: below it, it does not tell when it has drained. */
   get bufferedBytes(): number {
-    return this.#outflow.bytes + (this.#stream.writableNeedDrain ? this.#stream.writableLength : 0);
+    return this.#outflow.bytes + (this.stream.writableNeedDrain ? this.stream.writableLength : 0);
   }
 
   send(frame: Frame): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#outflow.push(frame);
+    if (this.isOpen) this.#outflow.push(frame);
   }
 
   close(code: number, reason: string): void {
@@ -186,7 +196,7 @@ class WsSocket implements Socket {
   }
 
   limitArrival(bytesMax: number | undefined): void {
-    if (this.#onData !== undefined) this.#stream.off('data', this.#onData);
+    if (this.#onData !== undefined) this.stream.off('data', this.#onData);
     this.#onData = undefined;
     if (bytesMax === undefined) return;
     let bytes = 0;
@@ -197,31 +207,61 @@ class WsSocket implements Socket {
     };
     this.#onData = onData;
     // What came with the upgrade is read as the first chunk.
-    this.#stream.on('data', onData);
+    this.stream.on('data', onData);
   }
 
   listen(listener: SocketListener): void {
-    this.#socket.on('message', (data: RawData, isBinary: boolean) => {
-      const bytes = data as Buffer;
-      listener.onFrame(isBinary ? bytes : bytes.toString('utf8'));
-    });
-    this.#onFlushed = () => listener.onDrain();
-    this.#stream.on('drain', () => listener.onDrain());
-    // `ws` answers a breach with the right close code by itself (1002, 1007, 1009), and then closes.
-    this.#socket.on('error', () => {});
-    this.#socket.on('close', (code: number, reason: Buffer) => {
-      if (this.#isCutOff) listener.onClose(TOO_LARGE.code, TOO_LARGE.reason);
-      else listener.onClose(code, reason.toString());
-    });
+    this.#listener = listener;
+    (this.#socket as Owned)[OWNER] = (this.stream as Owned)[OWNER] = this;
+    this.#socket.on('message', onMessage).on('error', onBreach).on('close', onClose);
+    this.stream.on('drain', onDrain);
+  }
+
+  onFrame(bytes: Buffer, isBinary: boolean): void {
+    this.#listener?.onFrame(isBinary ? bytes : bytes.toString('utf8'));
+  }
+
+  onFlushed(): void {
+    this.#listener?.onDrain();
+  }
+
+  /** A breach of RFC 6455, which `ws` answers with its close code by itself. For the hub the connection is over. */
+  onBreach(code: string | undefined): void {
+    if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.onClose(TOO_LARGE, '');
+    else if (code === 'WS_ERR_INVALID_UTF8') this.onClose(INVALID_PAYLOAD, '');
+    else if (code?.startsWith('WS_ERR') === true) this.onClose(PROTOCOL_ERROR, '');
+  }
+
+  onClose(code: number, reason: string): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    this.#outflow.drop();
+    listener?.onClose(code, reason);
   }
 
   /** Says why, then hears no more: what still comes is read and thrown away, so that the word arrives (a reset would overtake it). */
   #cutOff(): void {
     this.limitArrival(undefined);
-    this.#isCutOff = true;
-    this.close(TOO_LARGE.code, TOO_LARGE.reason);
-    this.#stream.removeAllListeners('data');
-    this.#stream.resume();
-    this.#stream.end();
+    this.close(TOO_LARGE, 'TOO_LARGE');
+    this.stream.removeAllListeners('data');
+    this.stream.resume();
+    this.stream.end();
+    this.onClose(TOO_LARGE, 'TOO_LARGE');
   }
+}
+
+function onMessage(this: WebSocket & Owned, data: RawData, isBinary: boolean): void {
+  this[OWNER]?.onFrame(data as Buffer, isBinary);
+}
+
+function onBreach(this: WebSocket & Owned, error: NodeJS.ErrnoException): void {
+  this[OWNER]?.onBreach(error.code);
+}
+
+function onClose(this: WebSocket & Owned, code: number, reason: Buffer): void {
+  this[OWNER]?.onClose(code, reason.toString());
+}
+
+function onDrain(this: Owned): void {
+  this[OWNER]?.onFlushed();
 }
