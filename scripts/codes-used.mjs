@@ -1,7 +1,7 @@
 /**
  * Every code that the tables of `wire` promise is said somewhere: an error code stands as a string, and a close code as
  * `CLOSE_CODES.NAME`, in the sources of a package, outside the tables themselves and outside tests. And every code that
- * the client raises has its sentences in what a browser downloads.
+ * the client raises has its sentences in what a browser downloads; in production, if it is raised without one of its own.
  */
 
 import { readFileSync } from 'node:fs';
@@ -10,10 +10,11 @@ import { conclude, isMain, listFiles, root, TEST_FILE } from './workspace.mjs';
 
 const TABLES = 'packages/wire/src/codes.ts';
 const CLIENT_TEXTS = 'packages/wire/src/client-code-texts.ts';
+const PRODUCTION_TEXTS = 'packages/wire/src/production-code-texts.ts';
 /** What of the client no browser downloads. */
 const NODE_ONLY = /\/(node|outbox-file|file-lock|socket-(node|ws|failure))\.ts$/;
 /** What the codes mean in words: a row there says nothing to anybody. */
-const TEXTS = /^packages\/wire\/src\/(client-)?code-texts\.ts$/;
+const TEXTS = /^packages\/wire\/src\/((client|production)-)?code-texts\.ts$/;
 
 /** The names of the rows of the table `const NAME = {...}` in a source text, whatever its type. */
 export function namesIn(text, name) {
@@ -25,11 +26,22 @@ export function namesIn(text, name) {
 /** The codes of errors that the client makes in a browser, and that have no sentences there. */
 export function unexplainedCodes(base) {
   const texts = namesIn(readFileSync(join(base, CLIENT_TEXTS), 'utf8'), 'CLIENT_TEXTS');
-  const files = listFiles(base, ['.ts']).filter(
-    (file) => file.startsWith('packages/client/src/') && !TEST_FILE.test(file) && !NODE_ONLY.test(file),
-  );
-  const raised = files.flatMap((file) => [...readFileSync(join(base, file), 'utf8').matchAll(/new HoldfastError\(\s*'([A-Z_]+)'/g)]);
+  const raised = clientSources(base).flatMap((text) => [...text.matchAll(/new HoldfastError\(\s*'([A-Z_]+)'/g)]);
   return [...new Set(raised.map(([, code]) => code))].filter((code) => !texts.includes(code));
+}
+
+/** The codes of errors that the client makes in a browser without a sentence of their own, and that have none in production. */
+export function silentCodes(base) {
+  const texts = namesIn(readFileSync(join(base, PRODUCTION_TEXTS), 'utf8'), 'MEANINGS');
+  const raised = clientSources(base).flatMap((text) => [...text.matchAll(/new HoldfastError\('([A-Z_]+)'\)/g)]);
+  return [...new Set(raised.map(([, code]) => code))].filter((code) => !texts.includes(code));
+}
+
+/** What of the client a browser downloads. */
+function clientSources(base) {
+  return listFiles(base, ['.ts'])
+    .filter((file) => file.startsWith('packages/client/src/') && !TEST_FILE.test(file) && !NODE_ONLY.test(file))
+    .map((file) => readFileSync(join(base, file), 'utf8'));
 }
 
 /** The codes of the tables in `base` that no source says, and how many there are: `{unused, count}`. */
@@ -60,6 +72,7 @@ if (isMain(import.meta)) {
     [
       ...unused.map((code) => `${TABLES}: nothing says ${code}`),
       ...unexplainedCodes(root).map((code) => `${CLIENT_TEXTS}: the client raises ${code}, which has no row`),
+      ...silentCodes(root).map((code) => `${PRODUCTION_TEXTS}: the client raises ${code} without a sentence, and it has no row`),
     ],
     `${count} codes, each said somewhere`,
   );

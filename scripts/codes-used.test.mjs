@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkCodes, namesIn, unexplainedCodes } from './codes-used.mjs';
+import { checkCodes, namesIn, silentCodes, unexplainedCodes } from './codes-used.mjs';
 
 let base;
 const write = (file, text) => {
@@ -49,6 +49,17 @@ describe('unexplainedCodes', () => {
     write('packages/client/src/outbox-file.ts', `new HoldfastError('STORE_CORRUPT');\n`);
     write('packages/client/src/link.test.ts', `new HoldfastError('CLOSED');\n`);
     expect(unexplainedCodes(base)).toEqual(['OVERLOADED']);
+  });
+});
+
+describe('silentCodes', () => {
+  it('finds what a browser raises without a sentence, and has none for in production', () => {
+    write('packages/wire/src/production-code-texts.ts', `const MEANINGS: Texts = {\n  CLOSED: 'It is closed.',\n};\n`);
+    write(
+      'packages/client/src/link.ts',
+      `new HoldfastError('CLOSED');\nnew HoldfastError('BAD_JSON', 'x');\nnew HoldfastError('OVERLOADED');\n`,
+    );
+    expect(silentCodes(base)).toEqual(['OVERLOADED']);
   });
 });
 

@@ -69,7 +69,7 @@ export class ConnectionDriver {
   #isHeld = false;
   #rttMs: number | undefined;
   #url: string;
-  #shown = '';
+  #shown: readonly unknown[] = [];
   #endLifecycle: (() => void) | undefined;
 
   constructor(options: DriverOptions, events: DriverEvents) {
@@ -141,10 +141,11 @@ export class ConnectionDriver {
     this.#socket?.resume();
   }
 
-  /** The peer answered what it was asked. */
+  /** The peer answered what it was asked, by the greeting or a probe. */
   answered(): void {
     if (this.#askedAtMs !== undefined) this.#rttMs = Math.max(0, this.#options.clock.now() - this.#askedAtMs);
     this.#askedAtMs = undefined;
+    this.#show();
   }
 
   dispatch(event: MachineEvent): void {
@@ -170,8 +171,14 @@ export class ConnectionDriver {
     this.#arm(nowMs);
     if (state.name === 'ended') this.#endLifecycle?.();
     else if (state.name !== 'idle') this.#endLifecycle ??= lifecycle?.((type) => this.dispatch({ type }));
-    const shown = `${this.phase} ${state.attempt} ${this.retryAtMs} ${this.#url} ${this.#rttMs} ${this.lastError?.message}`;
-    if (shown === this.#shown) return;
+    this.#show();
+  }
+
+  /** Tells what is shown of it, when that has changed. */
+  #show(): void {
+    const { phase, attempt, retryAtMs, endpoint, rttMs } = this;
+    const shown = [phase, attempt, retryAtMs, endpoint, rttMs, this.#state.problem];
+    if (shown.every((value, at) => value === this.#shown[at])) return;
     this.#shown = shown;
     this.#events.onChange();
   }
@@ -203,7 +210,6 @@ export class ConnectionDriver {
         this.#ask();
         return this.#events.greet(this.#token);
       case 'up':
-        this.answered();
         if (this.#isHeld) this.#socket!.pause();
         return this.#events.onUp();
       case 'down':

@@ -214,24 +214,24 @@ export const INITIAL_STATE: MachineState = {
 
 type Name = MachineEvent['type'];
 type EventOf<N extends Name> = Extract<MachineEvent, { type: N }>;
-type Row<N extends Name> = (state: MachineState, event: EventOf<N>, moment: Moment) => Step;
+/** A state that is being made: a copy, which belongs to the step. */
+type Draft = { -readonly [K in keyof MachineState]: MachineState[K] };
+/** Changes the draft; returns the effects, if any. */
+type Row<N extends Name> = (state: Draft, event: EventOf<N>, moment: Moment) => readonly Effect[] | void;
 type Rows = { readonly [N in Name]?: Row<N> };
 
 // What several states have in common. An absent row: nothing happens.
 
-const HINTS: Pick<Required<Rows>, 'online' | 'offline'> = {
-  online: (state) => still({ ...state, isOffline: false }),
-  offline: (state) => still({ ...state, isOffline: true }),
-};
+const HINTS: Rows = { online: noteNetwork, offline: noteNetwork };
 const LIVING: Rows = { ...HINTS, close: end, pause };
 const ATTEMPT: Rows = { ...LIVING, lost, timer: giveUp };
-const USABLE: Rows = { ...LIVING, lost, goaway, spread, online: ask, offline: ask };
-const RESTING: Rows = { ...USABLE, timer: beat, wake: ask, scouted };
-const ASKED: Rows = { ...USABLE, ...HINTS, heard: rest };
+const USABLE: Rows = { ...LIVING, lost, goaway, spread };
+const RESTING: Rows = { ...USABLE, timer: beat, wake: ask, online: ask, offline: ask, scouted };
+const ASKED: Rows = { ...USABLE, heard: rest };
 const WAITING: Rows = { ...LIVING, timer: begin, retryNow: begin, wake: hurry, online: hurry, offline: slowDown };
 
 export const TABLE: Readonly<Record<StateName, Rows>> = {
-  idle: { ...HINTS, start: begin, close: end, pause },
+  idle: { ...LIVING, start: begin },
   authorizing: { ...LIVING, token: connect, tokenFailed, timer: tokenFailed },
   opening: { ...ATTEMPT, opened: greet },
   greeting: { ...ATTEMPT, welcomed, goaway, spread },
@@ -249,7 +249,11 @@ export const TABLE: Readonly<Record<StateName, Rows>> = {
 /** One step. An event that the state has no row for gives the same state and no effects. */
 export function step(state: MachineState, event: MachineEvent, moment: Moment): Step {
   const row = TABLE[state.name][event.type] as Row<Name> | undefined;
-  return row === undefined ? still(state) : row(synchronized(state, moment.nowMs), event, moment);
+  if (row === undefined) return { state, effects: [] };
+  const draft = { ...state };
+  setClock(draft, moment.nowMs);
+  const effects = row(draft, event, moment) ?? [];
+  return { state: draft, effects };
 }
 
 /** The phase that a state is shown as. */
@@ -276,192 +280,202 @@ export function phaseOf(name: StateName): Phase {
   }
 }
 
-/** A clock that was set back would make a deadline as far as it was set back: all of them go with it. */
-function synchronized(state: MachineState, nowMs: number): MachineState {
-  const backMs = Math.max(0, state.nowMs - nowMs);
-  return {
-    ...state,
-    nowMs,
-    dueMs: state.dueMs - backMs,
-    floorMs: state.floorMs - backMs,
-    openedAtMs: state.openedAtMs - backMs,
-    leaveAtMs: state.leaveAtMs - backMs,
-    scoutAtMs: state.scoutAtMs - backMs,
-  };
-}
+const DEADLINES = ['dueMs', 'floorMs', 'openedAtMs', 'leaveAtMs', 'scoutAtMs'] as const;
 
-function still(state: MachineState): Step {
-  return { state, effects: [] };
+/** A clock that was set back would make a deadline as far as it was set back: all of them go with it. */
+function setClock(state: Draft, nowMs: number): void {
+  const backMs = Math.max(0, state.nowMs - nowMs);
+  state.nowMs = nowMs;
+  for (const deadline of DEADLINES) state[deadline] -= backMs;
 }
 
 /** Into a state that has no timer, or one that is due at `dueMs`. */
-function enter(state: MachineState, name: StateName, dueMs: number, ...effects: Effect[]): Step {
-  return { state: { ...state, name, dueMs }, effects };
+function enter(state: Draft, name: StateName, dueMs: number = NEVER): void {
+  state.name = name;
+  state.dueMs = dueMs;
 }
 
-function isGreeted({ name }: MachineState): boolean {
-  return name === 'greeting' || phaseOf(name) === 'open' || name === 'suspect';
+/** Ends what belongs to a connection; one that was stable ends the growth of the waits. Returns what must be done about its socket. */
+function leaveSocket(state: Draft, how: 'drop' | 'abandon' = 'drop'): readonly Effect[] {
+  const { name, nowMs, openedAtMs } = state;
+  if (nowMs - openedAtMs >= STABLE_MS) state.attempt = 0;
+  state.openedAtMs = state.leaveAtMs = state.scoutAtMs = NEVER;
+  state.isLate = false;
+  if (name === 'opening') return [how];
+  return name === 'greeting' || openedAtMs < NEVER ? [how, 'down'] : [];
 }
 
-/** What must be done to leave this state without its socket. */
-function release(state: MachineState, how: 'drop' | 'abandon' = 'drop'): Effect[] {
-  if (isGreeted(state)) return [how, 'down'];
-  return state.name === 'opening' ? [how] : [];
+function begin(state: Draft, _event: unknown, { nowMs, rules }: Moment): readonly Effect[] {
+  const effects = leaveSocket(state);
+  enter(state, 'authorizing', nowMs + rules.attemptMs);
+  return [...effects, 'authorize'];
 }
 
-function begin(state: MachineState, _event: unknown, { nowMs, rules }: Moment): Step {
-  return enter(settled(state), 'authorizing', nowMs + rules.attemptMs, ...release(state), 'authorize');
+function startAnew(state: Draft, event: unknown, moment: Moment): readonly Effect[] {
+  state.attempt = state.refusals = 0;
+  return begin(state, event, moment);
 }
 
-function startAnew(state: MachineState, event: unknown, moment: Moment): Step {
-  return begin({ ...state, attempt: 0, refusals: 0 }, event, moment);
+function connect(state: Draft, _event: unknown, { nowMs, rules }: Moment): readonly Effect[] {
+  enter(state, 'opening', nowMs + rules.attemptMs);
+  return ['connect'];
 }
 
-function connect(state: MachineState, _event: unknown, { nowMs, rules }: Moment): Step {
-  return enter(state, 'opening', nowMs + rules.attemptMs, 'connect');
+function tokenFailed(state: Draft, event: MachineEvent, moment: Moment): void {
+  state.problem = event.type === 'tokenFailed' ? event.problem : 'UNAUTHENTICATED';
+  wait(state, moment);
 }
 
-function tokenFailed(state: MachineState, event: MachineEvent, moment: Moment): Step {
-  return wait({ ...state, problem: event.type === 'tokenFailed' ? event.problem : 'UNAUTHENTICATED' }, moment, []);
+function greet(state: Draft): readonly Effect[] {
+  state.name = 'greeting';
+  return ['greet'];
 }
 
-function greet(state: MachineState): Step {
-  return enter(state, 'greeting', state.dueMs, 'greet');
-}
-
-function welcomed(state: MachineState, event: EventOf<'welcomed'>, moment: Moment): Step {
+function welcomed(state: Draft, event: EventOf<'welcomed'>, moment: Moment): readonly Effect[] {
   const { spreadMs = state.spreadMs, quietMs, answerMs, isProof } = event;
-  const { nowMs } = moment;
-  const refusals = isProof ? 0 : state.refusals;
-  const opened = { ...state, spreadMs, quietMs, answerMs, refusals, openedAtMs: nowMs, problem: undefined, alternate: undefined };
-  const { state: next } = rest({ ...opened, scoutAtMs: scoutingTime(state, moment) }, event, moment);
-  return { state: next, effects: ['up'] };
+  Object.assign(state, { spreadMs, quietMs, answerMs, openedAtMs: moment.nowMs, problem: undefined, alternate: undefined });
+  if (isProof) state.refusals = 0;
+  planScouting(state, moment);
+  rest(state, event, moment);
+  return ['up'];
 }
 
 /** The connection is used, until the first thing that falls due. */
-function rest(state: MachineState, _event: unknown, { heardAtMs }: Moment): Step {
+function rest(state: Draft, _event: unknown, { heardAtMs }: Moment): void {
   const { leaveAtMs, scoutAtMs, quietMs } = state;
-  const dueMs = Math.min(heardAtMs + quietMs, leaveAtMs, scoutAtMs);
-  return enter({ ...state, isLate: false }, leaveAtMs === NEVER ? 'open' : 'leaving', dueMs);
+  state.isLate = false;
+  enter(state, leaveAtMs === NEVER ? 'open' : 'leaving', Math.min(heardAtMs + quietMs, leaveAtMs, scoutAtMs));
 }
 
 /** The one timer of a connection that is used: it looks what is due. */
-function beat(state: MachineState, event: unknown, moment: Moment): Step {
+function beat(state: Draft, event: unknown, moment: Moment): readonly Effect[] {
   const { nowMs, heardAtMs } = moment;
   if (nowMs >= state.leaveAtMs) return begin(state, event, moment);
   if (nowMs >= heardAtMs + state.quietMs) return probe(state, moment);
-  if (nowMs < state.scoutAtMs) return rest(state, event, moment);
-  return { ...rest({ ...state, scoutAtMs: scoutingTime(state, moment) }, event, moment), effects: ['scout'] };
+  const isScouting = nowMs >= state.scoutAtMs;
+  if (isScouting) planScouting(state, moment);
+  rest(state, event, moment);
+  return isScouting ? ['scout'] : [];
 }
 
-function probe(state: MachineState, { nowMs }: Moment): Step {
-  return enter(state, 'probing', nowMs + PATIENCE * state.answerMs, 'probe');
+function probe(state: Draft, { nowMs }: Moment): readonly Effect[] {
+  enter(state, 'probing', nowMs + PATIENCE * state.answerMs);
+  return ['probe'];
+}
+
+function noteNetwork(state: Draft, { type }: MachineEvent): void {
+  state.isOffline = type === 'offline';
 }
 
 /** Something happened outside: is this socket still one? */
-function ask(state: MachineState, event: MachineEvent, moment: Moment): Step {
-  const isOffline = event.type === 'wake' ? state.isOffline : event.type === 'offline';
-  const next = { ...state, isOffline };
-  const isFresh = event.type === 'wake' && moment.nowMs < moment.heardAtMs + FRESH_MS;
-  return isFresh || state.answerMs === NEVER ? still(next) : probe(next, moment);
+function ask(state: Draft, event: MachineEvent, moment: Moment): readonly Effect[] | void {
+  const isWake = event.type === 'wake';
+  if (!isWake) noteNetwork(state, event);
+  const isFresh = isWake && moment.nowMs < moment.heardAtMs + FRESH_MS;
+  if (!isFresh && state.answerMs < NEVER) return probe(state, moment);
 }
 
-function doubt(state: MachineState, _event: unknown, { nowMs }: Moment): Step {
-  return enter(state, 'suspect', nowMs + (1 - PATIENCE) * state.answerMs);
+function doubt(state: Draft, _event: unknown, { nowMs }: Moment): void {
+  enter(state, 'suspect', nowMs + (1 - PATIENCE) * state.answerMs);
 }
 
 /** No answer: a new socket. But what could not be heard, since nothing ran here, is asked for once more. */
-function bury(state: MachineState, _event: unknown, moment: Moment): Step {
-  if (moment.nowMs - state.dueMs > LATE_MS && !state.isLate) return probe({ ...state, isLate: true }, moment);
-  return afterLoss({ ...state, problem: 'HEARTBEAT_LOST' }, moment, release(state, 'abandon'));
+function bury(state: Draft, _event: unknown, moment: Moment): readonly Effect[] {
+  if (moment.nowMs - state.dueMs > LATE_MS && !state.isLate) {
+    state.isLate = true;
+    return probe(state, moment);
+  }
+  state.problem = 'HEARTBEAT_LOST';
+  return comeBack(state, moment, 'abandon');
 }
 
 /** No answer to an attempt. */
-function giveUp(state: MachineState, _event: unknown, moment: Moment): Step {
-  return afterLoss({ ...state, problem: 'CONNECT_TIMEOUT' }, moment, release(state, 'abandon'));
+function giveUp(state: Draft, _event: unknown, moment: Moment): readonly Effect[] {
+  state.problem = 'CONNECT_TIMEOUT';
+  return comeBack(state, moment, 'abandon');
 }
 
 /** HF-11.1. */
-function lost(state: MachineState, event: EventOf<'lost'>, moment: Moment): Step {
-  const { advice, problem, retryAfterMs } = event;
-  const effects = release(state);
-  const refusals = advice === 'reauthenticate' ? state.refusals + 1 : state.refusals;
-  const isNoUse = advice === 'stop' || (advice === 'reauthenticate' && refusals >= moment.rules.refusalsMax);
-  if (isNoUse) return stop({ ...state, problem }, effects);
-  return afterLoss({ ...state, refusals, problem }, moment, effects, advice === 'back-off' ? 1 : 0, retryAfterMs);
+function lost(state: Draft, { advice, problem, retryAfterMs }: EventOf<'lost'>, moment: Moment): readonly Effect[] {
+  state.problem = problem;
+  if (advice === 'reauthenticate') state.refusals += 1;
+  const isNoUse = advice === 'stop' || (advice === 'reauthenticate' && state.refusals >= moment.rules.refusalsMax);
+  if (!isNoUse) return comeBack(state, moment, 'drop', advice === 'back-off' ? 1 : 0, retryAfterMs);
+  const effects = leaveSocket(state);
+  enter(state, 'closed');
+  return effects;
 }
 
 /** The next attempt, from the present one's end. `attemptMin` 1: after a growing delay, whatever was before. */
-function afterLoss(state: MachineState, moment: Moment, effects: Effect[], attemptMin = 0, retryAfterMs?: number): Step {
+function comeBack(state: Draft, moment: Moment, how: 'drop' | 'abandon', attemptMin = 0, retryAfterMs?: number): readonly Effect[] {
   const { openedAtMs, leaveAtMs, endpoint, alternate } = state;
-  const hasFailed = openedAtMs === NEVER && alternate === undefined;
-  const next = settled(state);
-  const after = {
-    ...next,
-    attempt: Math.max(next.attempt, attemptMin),
-    endpoint: hasFailed ? (endpoint + 1) % moment.rules.endpointCount : endpoint,
-    // One that was to be used next still is.
-    alternate: leaveAtMs === NEVER ? undefined : alternate,
-  };
-  return wait(after, moment, effects, retryAfterMs);
+  const effects = leaveSocket(state, how);
+  state.attempt = Math.max(state.attempt, attemptMin);
+  if (openedAtMs === NEVER && alternate === undefined) state.endpoint = (endpoint + 1) % moment.rules.endpointCount;
+  // One that was to be used next still is.
+  if (leaveAtMs === NEVER) state.alternate = undefined;
+  wait(state, moment, retryAfterMs);
+  return effects;
 }
 
-function wait(state: MachineState, { nowMs, draw, rules }: Moment, effects: Effect[], retryAfterMs = 0): Step {
+function wait(state: Draft, { nowMs, draw, rules }: Moment, retryAfterMs = 0): void {
   const { attempt, spreadMs, isOffline } = state;
-  if (attempt >= rules.attemptsMax) return stop(state, effects);
-  const floorMs = nowMs + retryAfterMs;
-  if (isOffline) return enter({ ...state, floorMs }, 'offline', floorMs + OFFLINE_MS * (1 + draw), ...effects);
-  const delayMs = backoffDelayMs(attempt, spreadMs, draw, rules.backoff);
-  return enter({ ...state, floorMs, attempt: attempt + 1 }, 'waiting', floorMs + delayMs, ...effects);
+  if (attempt >= rules.attemptsMax) return enter(state, 'closed');
+  state.floorMs = nowMs + retryAfterMs;
+  if (isOffline) return enter(state, 'offline', state.floorMs + OFFLINE_MS * (1 + draw));
+  state.attempt += 1;
+  enter(state, 'waiting', state.floorMs + backoffDelayMs(attempt, spreadMs, draw, rules.backoff));
 }
 
 /** Something says that it may work now: the present wait is at most the spread. The growth goes on. */
-function hurry(state: MachineState, event: MachineEvent, { nowMs, draw }: Moment): Step {
-  const dueMs = Math.max(state.floorMs, Math.min(state.dueMs, nowMs + Math.floor(draw * state.spreadMs)));
-  return enter({ ...state, isOffline: event.type !== 'online' && state.isOffline }, 'waiting', dueMs);
+function hurry(state: Draft, event: MachineEvent, { nowMs, draw }: Moment): void {
+  if (event.type === 'online') state.isOffline = false;
+  enter(state, 'waiting', Math.max(state.floorMs, Math.min(state.dueMs, nowMs + Math.floor(draw * state.spreadMs))));
 }
 
-function slowDown(state: MachineState, _event: unknown, { nowMs, draw }: Moment): Step {
-  return enter({ ...state, isOffline: true }, 'offline', Math.max(state.dueMs, nowMs + OFFLINE_MS * (1 + draw)));
+function slowDown(state: Draft, _event: unknown, { nowMs, draw }: Moment): void {
+  state.isOffline = true;
+  enter(state, 'offline', Math.max(state.dueMs, nowMs + OFFLINE_MS * (1 + draw)));
 }
 
 /** HF-8.3. Until then this socket is used. */
-function goaway(state: MachineState, { spreadMs, alternate }: EventOf<'goaway'>, moment: Moment): Step {
-  return leave({ ...state, spreadMs, alternate }, moment);
+function goaway(state: Draft, { spreadMs, alternate }: EventOf<'goaway'>, moment: Moment): void {
+  state.spreadMs = spreadMs;
+  state.alternate = alternate;
+  leave(state, moment);
 }
 
 /** The first endpoint can be had again. */
-function scouted(state: MachineState, { isReachable }: EventOf<'scouted'>, moment: Moment): Step {
-  return isReachable ? leave({ ...state, endpoint: 0, scoutAtMs: NEVER }, moment) : still(state);
+function scouted(state: Draft, { isReachable }: EventOf<'scouted'>, moment: Moment): void {
+  if (!isReachable) return;
+  state.endpoint = 0;
+  state.scoutAtMs = NEVER;
+  leave(state, moment);
 }
 
-function leave(state: MachineState, moment: Moment): Step {
-  const leaveAtMs = Math.min(state.leaveAtMs, moment.nowMs + Math.floor(moment.draw * state.spreadMs));
-  return state.name === 'greeting' ? still({ ...state, leaveAtMs }) : rest({ ...state, leaveAtMs }, undefined, moment);
+/** A question that is under way, or a greeting, goes on: afterwards it leaves. */
+function leave(state: Draft, moment: Moment): void {
+  state.leaveAtMs = Math.min(state.leaveAtMs, moment.nowMs + Math.floor(moment.draw * state.spreadMs));
+  if (state.name === 'open' || state.name === 'leaving') rest(state, undefined, moment);
 }
 
-function spread(state: MachineState, { spreadMs }: EventOf<'spread'>): Step {
-  return still({ ...state, spreadMs });
+function spread(state: Draft, { spreadMs }: EventOf<'spread'>): void {
+  state.spreadMs = spreadMs;
 }
 
-function pause(state: MachineState): Step {
-  return enter(settled(state), 'paused', NEVER, ...release(state));
+function pause(state: Draft): readonly Effect[] {
+  const effects = leaveSocket(state);
+  enter(state, 'paused');
+  return effects;
 }
 
-function stop(state: MachineState, effects: Effect[]): Step {
-  return enter(settled(state), 'closed', NEVER, ...effects);
+function end(state: Draft, { problem }: EventOf<'close'>): readonly Effect[] {
+  const effects = leaveSocket(state);
+  state.problem = problem ?? state.problem;
+  enter(state, 'ended');
+  return effects;
 }
 
-function end(state: MachineState, { problem }: EventOf<'close'>): Step {
-  return enter({ ...settled(state), problem: problem ?? state.problem }, 'ended', NEVER, ...release(state));
-}
-
-/** Without what belongs to a connection; one that was stable ends the growth of the waits. */
-function settled(state: MachineState): MachineState {
-  const attempt = state.nowMs - state.openedAtMs >= STABLE_MS ? 0 : state.attempt;
-  return { ...state, attempt, openedAtMs: NEVER, leaveAtMs: NEVER, scoutAtMs: NEVER, isLate: false };
-}
-
-function scoutingTime({ endpoint }: MachineState, { nowMs, draw }: Moment): number {
-  return endpoint === 0 ? NEVER : nowMs + SCOUT_MS * (1 + draw);
+function planScouting(state: Draft, { nowMs, draw }: Moment): void {
+  state.scoutAtMs = state.endpoint === 0 ? NEVER : nowMs + SCOUT_MS * (1 + draw);
 }

@@ -223,7 +223,7 @@ function check(
   if (was === 'paused' && name !== 'paused' && event.type !== 'resume' && event.type !== 'close') fail(`${event.type} left paused`);
   if (event.type === 'lost' && event.advice === 'stop' && before.isGreeted && name !== 'closed') fail('went on where it was told to stop');
   if (attempt > rules.attemptsMax) fail(`attempt ${attempt}`);
-  if (machine.refusals >= rules.refusalsMax && name !== 'closed') fail(`${machine.refusals} refusals`);
+  if (machine.refusals >= rules.refusalsMax && name !== 'closed' && name !== 'ended') fail(`${machine.refusals} refusals`);
   checkWait(before, after, event, rules, fail);
   checkDeath(before, after, event, fail);
 }

@@ -8,6 +8,8 @@ export type { OutboxRow, PublishOptions } from './publisher.ts';
 export type { AskOptions } from './requests.ts';
 export type { Observable } from './observable.ts';
 export type { Phase } from './connection-machine.ts';
+export { describeStatus, ENGLISH_STATUS, type ConnectionStatus, type StatusWords } from './status.ts';
+export { appLifecycle, pageLifecycle, type AppStateLike, type Lifecycle, type LifecycleHint } from './lifecycle.ts';
 export type { TokenSource } from './credentials.ts';
 export { createMemoryOutbox } from './outbox-memory.ts';
 export { createIndexedDbOutbox, type IndexedDbOutboxOptions, type LockSource } from './outbox-indexeddb.ts';

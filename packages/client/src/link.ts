@@ -123,6 +123,7 @@ export class Link {
   #onWelcome(welcome: Welcome): void {
     const { heartbeatMs, spreadMs } = welcome;
     this.#welcome = welcome;
+    this.driver.answered();
     const answerMs = Math.min(ANSWER_MS_MAX, ANSWER * heartbeatMs);
     this.driver.dispatch({ type: 'welcomed', spreadMs, quietMs: QUIET * heartbeatMs, answerMs, isProof: true });
   }

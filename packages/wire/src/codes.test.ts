@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { errorText as clientErrorText, CLIENT_TEXTS } from './client-code-texts.ts';
 import { CLOSE_TEXTS, ERROR_TEXTS } from './code-texts.ts';
+import { errorText as productionErrorText } from './production-code-texts.ts';
 import { CLOSE_CODES, closeAdvice, ERROR_CODES, isErrorCode, type ErrorCode, type ErrorCodeRow } from './codes.ts';
 import { HoldfastError } from './error.ts';
 
@@ -36,6 +37,13 @@ describe('HF-10: the table of errors', () => {
   test('a browser has the sentences of the codes that a client raises, and no others', () => {
     expect(clientErrorText('CLOSED')).toBe(CLIENT_TEXTS.CLOSED);
     expect(clientErrorText('STORE_CORRUPT')).toBeUndefined();
+  });
+
+  test('in production a browser has the same sentences of what people are shown, and no advice', () => {
+    const shown = ROWS.map(([code]) => [code, productionErrorText(code)] as const).filter(([, text]) => text !== undefined);
+    expect(shown.map(([code]) => code)).toContain('CONNECTION_LOST');
+    expect(productionErrorText('BAD_JSON')).toBeUndefined();
+    for (const [code, text] of shown) expect(text).toEqual({ meaning: ERROR_TEXTS[code].meaning, hint: '' });
   });
 
   test('isErrorCode knows the table, and no property of objects', () => {
