@@ -7,6 +7,7 @@ import { countOutOfOrder } from './freezes.ts';
 import { goalsOf } from './goals.ts';
 import { densest } from './herd.ts';
 import { holdfastClient } from './holdfast-client.ts';
+import { holdfastConnection, holdfastConnectionConfirmed } from './holdfast-connection.ts';
 import { connectionTable, type ConnectionRow, type Measure } from './row.ts';
 import { socketIo, socketIoRetries } from './socket-io.ts';
 import { partySocket, reconnectingWebSocket, websocketTs } from './wrappers.ts';
@@ -29,6 +30,8 @@ function taking(contender: Contender, measures: readonly Measure[]): Contender {
 describe('a short run', () => {
   const contenders = [
     taking(holdfastClient, [...LOSSES, 'herd', 'alone']),
+    taking(holdfastConnection, LOSSES),
+    holdfastConnectionConfirmed,
     taking(partySocket, LINKS),
     taking(reconnectingWebSocket, LINKS),
     taking(websocketTs, LOSSES),
@@ -42,16 +45,24 @@ describe('a short run', () => {
       Object.fromEntries(rows.filter((row) => row.measure === measure).map(({ name, figures }) => [name, figures]));
     expect(of('half-open link')).toMatchObject({
       'holdfast client': { links: 2, found: 2 },
+      'holdfast connection': { links: 2, found: 2 },
       partysocket: { links: 1, found: 0, 'after, max, ms': null },
       'reconnecting-websocket': { found: 0 },
       'websocket-ts': { found: 0 },
       'socket.io': { found: 1 },
     });
     const arrived = { 'slow: arrived of 4': 4 };
-    expect(of('slow link')).toMatchObject({ 'holdfast client': arrived, partysocket: arrived, 'reconnecting-websocket': arrived });
+    expect(of('slow link')).toMatchObject({
+      'holdfast client': arrived,
+      'holdfast connection': arrived,
+      partysocket: arrived,
+      'reconnecting-websocket': arrived,
+    });
     const { 'holdfast client': ours, 'websocket-ts': wrapper, 'socket.io': plain, 'socket.io, retries': retrying } = of('freezes');
     expect(ours).toMatchObject({ acknowledged: ours!['sent'], arrived: ours!['sent'], lost: 0, doubled: 0, 'out of order': 0 });
-    expect([wrapper!['lost'], plain!['lost']]).not.toContain(0);
+    const { 'holdfast connection': bare, 'holdfast connection, acknowledge': confirmed } = of('freezes');
+    expect(confirmed).toMatchObject({ acknowledged: confirmed!['sent'], lost: 0 });
+    expect([bare!['lost'], wrapper!['lost'], plain!['lost']]).not.toContain(0);
     expect(retrying).toMatchObject({ acknowledged: retrying!['sent'], lost: 0 });
     expect(of('herd')).toMatchObject({ 'holdfast client': { clients: 8, rounds: 1, 'attempts per client': 1 } });
     expect(of('alone')).toMatchObject({ 'holdfast client': { drops: 2, back: 2 } });

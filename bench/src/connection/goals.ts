@@ -9,7 +9,7 @@ interface Goal {
   readonly heading: string;
   readonly max: number;
   /** Whom it cannot be asked of. */
-  readonly exceptFor?: string;
+  readonly exceptFor?: readonly string[];
 }
 
 /** Of each kind of ours that stands in the table. */
@@ -21,12 +21,20 @@ const GOALS: readonly Goal[] = [
     heading: '10 MB at 1 MB/s: dropped, times',
     max: 0,
     // A page hears nothing of a message before its end, which is why a server's messages have a bound (HF-12).
-    exceptFor: 'holdfast client in Chromium',
+    exceptFor: ['holdfast client in Chromium'],
   },
   { name: 'a slow link is dropped, times', measure: 'slow link', heading: '64 kB at 50 kB/s: dropped, times', max: 0 },
-  { name: 'messages lost', measure: 'freezes', heading: 'lost', max: 0 },
+  // Without an answer nobody can know what a dead socket had taken.
+  { name: 'messages lost', measure: 'freezes', heading: 'lost', max: 0, exceptFor: ['holdfast connection'] },
   { name: 'messages doubled', measure: 'freezes', heading: 'doubled', max: 0 },
-  { name: 'back within 100 ms of 2 s, %', measure: 'herd', heading: 'largest share within 100 ms, median, %', max: 10 },
+  // Without a server that announces it there is no spread of 2 s.
+  {
+    name: 'back within 100 ms of 2 s, %',
+    measure: 'herd',
+    heading: 'largest share within 100 ms, median, %',
+    max: 10,
+    exceptFor: ['holdfast connection'],
+  },
   { name: 'alone and back, p50, ms', measure: 'alone', heading: 'after, p50, ms', max: 300 },
 ];
 
@@ -38,7 +46,7 @@ export function goalsOf(rows: readonly ConnectionRow[], names: readonly string[]
   return names.flatMap((name) =>
     [...GOALS, ...sizeGoals(name)].flatMap(({ name: goal, measure, heading, max, exceptFor }) => {
       const row = rows.find((one) => one.measure === measure && one.name === name);
-      if (row === undefined || exceptFor === name) return [];
+      if (row === undefined || exceptFor?.includes(name) === true) return [];
       const reached = row.figures[heading] ?? null;
       const verdict = typeof reached === 'number' && reached <= max ? 'met' : 'not met';
       return [{ measure: 'goals' as const, name: `${name}: ${goal}`, figures: { 'at most': max, reached, verdict } }];
