@@ -10,21 +10,28 @@ import { connectionTable } from './connection/row.ts';
 import { provenance } from './machine.ts';
 import { failuresOf, LONG_ROUNDS, testPowerLoss, type PowerLossRow } from './power-loss/power-loss.ts';
 import { canRecord } from './power-loss/recording.ts';
+import { benchSpeed, SPEED_USAGE } from './speed/command.ts';
 
 const USAGE = `usage: npm run bench -- append [--rounds 5] [--seconds 3] [--dry]
        npm run bench -- connection [--dry]
        npm run bench -- power-loss [--cuts 400] [--seed 1] [--dry]
+${SPEED_USAGE}
 
 append       durable appends per second: one fsync each, through the store, through the whole path
 connection   half-open, slow, frozen and dropped links: this client and others, side by side (takes some minutes)
 power-loss   what a power cut costs: the store's files rebuilt as a cut at many moments may leave them, synced in three ways;
              exit code 1 if the one that promises everything loses anything (needs Linux and a C compiler, takes some minutes)
+SCENARIO     speed and memory of this server and others, side by side (needs Linux and a C compiler); "speed" is all of them.
+             --quick is over at once and measures nothing
 
 --dry    print the table, write no result file`;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
+    against: { type: 'string' },
+    runs: { type: 'string', default: '5' },
+    quick: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     cuts: { type: 'string', default: '400' },
@@ -56,7 +63,9 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-const bench = benches[positionals[0] ?? ''];
+const [name = ''] = positionals;
+const bench =
+  benches[name] ?? benchSpeed(name, { ...values, runs: Number(values.runs), seconds: Number(values.seconds) }, report, conclude);
 if (values.help || bench === undefined) {
   process.stdout.write(`${USAGE}\n`);
   process.exitCode = values.help ? 0 : 2;

@@ -47,6 +47,8 @@ void open_connection(Conn *conn) {
   conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (conn->fd < 0) return fail(conn, "no socket: %s", strerror(errno));
   setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  int held = groups[conn->group].held_bytes;
+  if (held > 0) setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &held, sizeof held);
   conn->opened_at = clock_ns();
   conn->phase = CONNECTING;
   if (connect(conn->fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS)
@@ -136,6 +138,11 @@ static size_t take_upgrade(Conn *conn, const char *data, size_t len) {
   if (end == NULL) return 0;
   if (memcmp(data, "HTTP/1.1 101", 12) != 0) {
     fail(conn, "not upgraded: %.*s", 80, data);
+    return 0;
+  }
+  /* The answer to the one key that is always sent (RFC 6455 section 1.3). */
+  if (memmem(data, (size_t)(end - data), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28) == NULL) {
+    fail(conn, "the upgrade's answer to the key is wrong");
     return 0;
   }
   conn->phase = GREETING;

@@ -1,0 +1,20 @@
+/** Socket.IO, WebSocket transport only; a topic is a room. See protocols.c for its events. Prints its port. */
+
+import { createServer } from 'node:http';
+import { Server } from 'socket.io';
+
+const http = createServer();
+const io = new Server(http, { transports: ['websocket'], serveClient: false });
+
+io.on('connection', (socket) => {
+  socket.on('sub', (topic, done) => {
+    void socket.join(topic);
+    done();
+  });
+  socket.on('pub', (topic, payload, done) => {
+    io.to(topic).emit('m', topic, payload);
+    done?.();
+  });
+  socket.on('call', (payload, done) => done(payload));
+});
+http.listen(0, '127.0.0.1', () => process.stdout.write(`${http.address().port}\n`));

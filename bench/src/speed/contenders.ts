@@ -1,0 +1,146 @@
+/** The servers that are compared. Those that are not installed are left out, and it is said how to get them. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compiled } from '../load/load-generator.ts';
+import type { Ability, Contender } from './contender.ts';
+import { ServerProcess } from './server-process.ts';
+
+/** Where a peer was installed that is no dependency of this repository, since it weighs a hundred megabytes. */
+const PEERS = process.env['HOLDFAST_PEERS'] ?? '';
+const BUN = join(PEERS, 'node_modules/@oven/bun-linux-x64/bin/bun');
+/** What the client's readers ask for (ARCHITECTURE.md, limits). */
+const CLIENT_WINDOW = 256;
+const FULL: readonly Ability[] = ['call', 'ack', 'resume'];
+
+const holdfast = (version: string | undefined = versionOf('@holdfast/server')): Pick<Contender, 'protocol' | 'version'> => ({
+  protocol: 'holdfast',
+  version: () => version,
+});
+
+export const CONTENDERS: readonly Contender[] = [
+  {
+    ...holdfast(),
+    name: 'holdfast',
+    title: 'Holdfast, in memory',
+    abilities: FULL,
+    start: () => node('holdfast.mjs'),
+  },
+  {
+    ...holdfast(),
+    name: 'holdfast-credit',
+    title: 'Holdfast, in memory, credit as its client gives it',
+    abilities: FULL,
+    subscriber: { credit: CLIENT_WINDOW },
+    start: () => node('holdfast.mjs'),
+  },
+  {
+    ...holdfast(),
+    name: 'holdfast-disk',
+    title: 'Holdfast, on disk before it is acknowledged',
+    abilities: [...FULL, 'durable'],
+    start: (folder) => node('holdfast.mjs', folder),
+  },
+  {
+    name: 'ws',
+    title: '`ws`, one `send` each',
+    protocol: 'plain',
+    abilities: ['call'],
+    version: () => versionOf('ws'),
+    start: () => node('ws.mjs'),
+  },
+  {
+    name: 'socket.io',
+    title: 'Socket.IO, WebSocket only',
+    protocol: 'socket.io',
+    abilities: ['call', 'ack'],
+    version: () => versionOf('socket.io'),
+    start: () => node('socket-io.mjs'),
+  },
+  {
+    name: 'bun',
+    title: 'Bun publish',
+    protocol: 'plain',
+    abilities: ['call'],
+    version: () => (existsSync(BUN) ? printed(BUN, ['--version'], /^([\d.]+)/) : undefined),
+    remedy: 'npm install --prefix FOLDER @oven/bun-linux-x64, then HOLDFAST_PEERS=FOLDER',
+    start: () => ServerProcess.printing(BUN, [peer('bun.mjs')]),
+  },
+  {
+    name: 'nats',
+    title: 'nats-server',
+    protocol: 'nats',
+    abilities: [],
+    version: () => printed('nats-server', ['--version'], /v([\d.]+)/),
+    remedy: 'apt-get install nats-server',
+    start: (folder) =>
+      ServerProcess.told('nats-server', (port) => {
+        const config = `listen: "127.0.0.1:-1"\nwebsocket { listen: "127.0.0.1:${port}", no_tls: true, compression: false }\n`;
+        return ['-c', written(folder, 'nats.conf', config)];
+      }),
+  },
+  {
+    name: 'mosquitto',
+    title: 'mosquitto',
+    protocol: 'mqtt',
+    abilities: ['ack'],
+    version: () => printed('/usr/sbin/mosquitto', ['-h'], /version ([\d.]+)/),
+    remedy: 'apt-get install mosquitto',
+    start: (folder) =>
+      ServerProcess.told('/usr/sbin/mosquitto', (port) => {
+        const config = `listener ${port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nuser root\n`;
+        return ['-c', written(folder, 'mosquitto.conf', config)];
+      }),
+  },
+  {
+    name: 'c',
+    title: 'C, epoll, nothing but this: the limit',
+    protocol: 'plain',
+    abilities: ['call'],
+    version: () => printed('cc', ['--version'], /([\d.]+)$/m),
+    start: () => ServerProcess.printing(compiled('limit', 'peers', ['limit.c']), []),
+  },
+];
+
+/** Whose figures the others are divided by. */
+export const OURS = 'holdfast';
+
+function peer(name: string): string {
+  return fileURLToPath(new URL(`../../peers/${name}`, import.meta.url));
+}
+
+function node(name: string, ...args: string[]): Promise<ServerProcess> {
+  return ServerProcess.printing(process.execPath, [peer(name), ...args]);
+}
+
+function written(folder: string, name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function printed(program: string, args: readonly string[], version: RegExp): string | undefined {
+  const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  return version.exec(`${stdout ?? ''}${stderr ?? ''}`)?.[1];
+}
+
+function versionOf(name: string): string | undefined {
+  let path: string;
+  try {
+    path = createRequire(import.meta.url).resolve(name);
+  } catch {
+    return undefined;
+  }
+  for (let folder = join(path, '..'); folder !== '/'; folder = join(folder, '..')) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === name) return packageVersion(file);
+  }
+  return undefined;
+}
+
+function packageVersion(path: string): string {
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
