@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import { HoldfastError } from '@holdfast/wire';
 import { describe, expect, test } from 'vitest';
 import { createHub, createMemoryStore } from '@holdfast/server';
-import { diagnosis, holdfastLike, linesOf, realServer, say, WELCOME } from './doctor-server.testing.ts';
+import { diagnosis, holdfastLike, linesOf, realServer, say, scripted, switching, WELCOME } from './doctor-server.testing.ts';
 
 describe('a Holdfast server', () => {
   test('that is well: every step, in order', async () => {
@@ -113,6 +113,19 @@ describe('a Holdfast server', () => {
     expect(linesOf(text, 'limits')).toEqual(['ok as by default but frameBytesMax 4096']);
     expect(text).toMatch(/\nIt works, with 1 warning\.\n$/);
     expect(code).toBe(0);
+  });
+
+  test('HF-3.10: gets the token in the first frame alone, and compression is offered by hand only', async () => {
+    const heads: string[] = [];
+    const address = await scripted((socket, request) => {
+      heads.push(request);
+      switching({ 'Sec-WebSocket-Protocol': 'holdfast.v1' }, () => heads.length === 3 && socket.end())(socket, request);
+    });
+    const { code, text } = await diagnosis(`ws://${address}/`, { token: 'token-of-ann' });
+    expect(linesOf(text, 'hello')[0]).toMatch(/^failed the connection ended before the welcome \(1006: /);
+    expect(heads.join('')).not.toContain('token-of-ann');
+    expect(heads.map((head) => /^sec-websocket-extensions:/im.test(head))).toEqual([false, true, false]);
+    expect(code).toBe(1);
   });
 
   test('HF-2.1: behind something that compresses', async () => {

@@ -120,4 +120,16 @@ describe('a plain WebSocket server', () => {
     expect(linesOf(text, 'upgrade')[0]).toContain('it says "you sent Bearer ***"');
     expect(text).not.toContain('secret-token');
   });
+
+  test('does not get the token of the environment, which is for Holdfast servers', async () => {
+    let head = '';
+    const address = await scripted((socket, request) => {
+      head = request;
+      answering('404 Not Found')(socket, request);
+    });
+    const { code } = await diagnosis(`ws://${address}/`, { plain: true }, { environment: { HOLDFAST_TOKEN: 'secret-token' } });
+    expect(head).toMatch(/^GET \/ HTTP\/1\.1\r\n/);
+    expect(head).not.toMatch(/^authorization:/im);
+    expect(code).toBe(1);
+  });
 });
