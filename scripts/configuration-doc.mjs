@@ -84,9 +84,14 @@ function fieldRows(key, schema) {
       ? [`${key}.*`, schema.additionalProperties]
       : [key, schema];
   return Object.entries(inner.properties ?? {}).flatMap(([name, field]) => [
-    [`\`${place}.${name}\``, field.enum?.join(', ') ?? String(field.type ?? 'object').replace(',', ' or '), '', field.description],
+    [`\`${place}.${name}\``, typeWords(field), '', field.description],
     ...fieldRows(`${place}.${name}`, field),
   ]);
+}
+
+function typeWords({ enum: choices, type, anyOf }) {
+  if (choices !== undefined) return choices.join(', ');
+  return type === undefined && anyOf !== undefined ? 'list of text' : String(type ?? 'object').replace(',', ' or ');
 }
 
 async function main() {

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { freshFolder, holdfast, Program, startServer } from './program.testing.ts';
 
+/** One client may publish as fast as it can. */
+const UNHURRIED = { HOLDFAST_LIMITS_CONNECTION_PUBLISHES_PER_SECOND: 'none', HOLDFAST_LIMITS_SUBJECT_PUBLISHES_PER_SECOND: 'none' };
+
 async function copyOf(folder: string, data: string): Promise<string> {
   const file = join(folder, 'copy.db');
   expect(await holdfast(['backup', data, file])).toMatchObject({
@@ -17,7 +20,7 @@ describe('backup and restore', () => {
   test('a copy of a server that is publishing; who saw more is told of the break', async () => {
     const folder = await freshFolder();
     const [data, position] = [join(folder, 'data'), join(folder, 'position')];
-    const { program, url, port } = await startServer(['--data', data]);
+    const { program, url, port } = await startServer(['--data', data], { env: UNHURRIED });
     const publisher = new Program(['publish', 'x', '--url', url]);
     publisher.child.stdin!.end(Array.from({ length: 20_000 }, (_, index) => index + 1).join('\n'));
     await publisher.prints(/\b200\n/);

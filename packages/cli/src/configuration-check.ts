@@ -13,7 +13,7 @@ import { createApiKeys, createJwtVerifier, createTokenFinder } from '@holdfast/a
 import { attach, createHub, createMemoryStore, parseTrustedProxies } from '@holdfast/server';
 import { HoldfastError } from '@holdfast/wire';
 import { ConfigurationError, originText, type Configuration } from './configuration.ts';
-import { apiKeysOf, authModeOf, hasJwtKey, jwtOptionsOf, sourcesOf } from './gate.ts';
+import { apiKeysOf, authModeOf, hasJwtKey, jwtOptionsOf, sourcesOf, webhooksOf } from './gate.ts';
 import { hubOptionsOf, pathsOf } from './hub-settings.ts';
 import { environmentName, SETTINGS, type SettingKey } from './settings.ts';
 
@@ -28,6 +28,7 @@ export async function checkConfiguration(
   await check.reach();
   check.identities(environment.NODE_ENV === 'production');
   check.keys();
+  check.webhooks();
   check.operations();
   await check.whole();
   if (check.problems.length > 0) throw new ConfigurationError(check.problems);
@@ -130,6 +131,17 @@ class Check {
     for (const { keyFile } of settings['auth.apiKeys'])
       if (keyFile !== undefined && this.#readable('auth.apiKeys', keyFile) === undefined) return;
     this.#try(settings['auth.apiKeys'].length === 0 ? 'auth.apiKey' : 'auth.apiKeys', () => createApiKeys(apiKeysOf(settings)));
+  }
+
+  webhooks(): void {
+    const { settings } = this.#configuration;
+    const { 'webhooks.url': url, 'webhooks.events': events, 'webhooks.secret': secret } = settings;
+    if (url === undefined && events.length > 0) return this.#problem(`${this.#at('webhooks.events')} needs webhooks.url too`);
+    if (url === undefined) return;
+    if (events.length === 0) return this.#problem(`${this.#at('webhooks.url')} needs webhooks.events too: what it is asked about`);
+    if (secret === undefined)
+      return this.#problem(`${this.#at('webhooks.url')} needs webhooks.secret too; "echo whsec_$(openssl rand -base64 32)" makes one`);
+    this.#try('webhooks.url', () => webhooksOf(settings));
   }
 
   operations(): void {

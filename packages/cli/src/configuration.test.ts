@@ -44,6 +44,8 @@ describe('settings', () => {
   test('that are lists and objects are so in a file, and in the environment too', async () => {
     const topics = [{ pattern: 'chat/:room', retain: { count: 10, age: '30d', bytes: '1mb' } }];
     const wanted = [{ pattern: 'chat/:room', retain: { count: 10, age: 2_592_000_000, bytes: 1_048_576 } }];
+    const alone = await fileWith('{"origins": "https://a.example"}');
+    expect(load({ file: alone }).settings.origins).toEqual(['https://a.example']);
     const file = await fileWith(JSON.stringify({ topics, origins: ['https://a.example', 'https://b.example'] }));
     expect(load({ file }).settings).toMatchObject({ topics: wanted, origins: ['https://a.example', 'https://b.example'] });
     const environment = { HOLDFAST_TOPICS: JSON.stringify(topics), HOLDFAST_ORIGINS: 'https://a.example, https://b.example' };

@@ -142,6 +142,29 @@ describe('serve does not begin', () => {
       {},
       /auth\.mode \(--auth\) is webhook, and webhooks\.events lacks "connect"/,
     ],
+    [
+      'with a web hook that nothing signs',
+      [],
+      { ...GUARDED, HOLDFAST_WEBHOOKS_URL: 'https://a.example', HOLDFAST_WEBHOOKS_EVENTS: 'publish' },
+      /webhooks\.url \(HOLDFAST_WEBHOOKS_URL\) needs webhooks\.secret too/,
+    ],
+    [
+      'with a web hook whose secret is none',
+      [],
+      { ...GUARDED, HOLDFAST_WEBHOOKS_URL: 'https://a.example', HOLDFAST_WEBHOOKS_EVENTS: 'publish', HOLDFAST_WEBHOOKS_SECRET: SECRET },
+      /webhooks\.url .*the secret of a webhook is "whsec_"/,
+    ],
+    [
+      'with a web hook that is not encrypted',
+      [],
+      {
+        ...GUARDED,
+        HOLDFAST_WEBHOOKS_URL: 'http://a.example',
+        HOLDFAST_WEBHOOKS_EVENTS: 'publish',
+        HOLDFAST_WEBHOOKS_SECRET: 'whsec_aG9sZGZhc3QgaG9sZGZhc3QgaG9sZGZhc3Q=',
+      },
+      /webhooks\.url .*is not encrypted/,
+    ],
     ['with a file that is not there', ['--config', 'nowhere.json'], {}, /the file of settings cannot be read: ENOENT/],
   ])('%s', async (_what, args, env, line) => {
     const result = await holdfast(['serve', '--memory', '--port', '0', ...args], { env });

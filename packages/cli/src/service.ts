@@ -6,7 +6,15 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHealth, createMetrics, createOperationsHandler, observeStore, type ObservedStore } from '@holdfast/ops';
-import { createHub, listen, type EndpointOptions, type HoldfastServer, type Hub, type ListenOptions } from '@holdfast/server';
+import {
+  createHub,
+  listen,
+  type EndpointOptions,
+  type HoldfastServer,
+  type Hub,
+  type HubEvent,
+  type ListenOptions,
+} from '@holdfast/server';
 import { announce } from './announcement.ts';
 import { isLoopbackHost } from './configuration-check.ts';
 import { createGate, jwtLifetimeMaxOf, type Gate } from './gate.ts';
@@ -63,7 +71,9 @@ class Service {
 
   async run(stop: Promise<string>, store: Parameters<typeof announce>[2]['store']): Promise<void> {
     const settings = this.#settings;
-    const { onEvent, onError } = this.#log;
+    const { onError } = this.#log;
+    // What never listened does not go away.
+    const onEvent = (event: HubEvent): void => (this.#server === undefined ? undefined : this.#log.onEvent(event));
     const hub = createHub({ store: this.#store, ...hubOptionsOf(settings, this.#gate.beforePublish), onEvent, onError });
     const closing: (() => Promise<unknown> | void)[] = [() => hub.close()];
     try {

@@ -41,7 +41,7 @@ export interface ValueType<Value> {
 }
 
 /** What stands for a secret wherever it would be shown. */
-export const HIDDEN = '***';
+const HIDDEN = '***';
 
 const here: Reading = { folder: '.' };
 
@@ -185,11 +185,11 @@ function unscaled(value: number, units: Readonly<Record<string, number>>): strin
   return `${value / factor}${unit === '' ? ' bytes' : unit}`;
 }
 
-/** In text, items stand between commas. */
+/** In text, items stand between commas; in a file one item may stand alone. */
 export function list<Item>(item: ValueType<Item>): ValueType<readonly Item[]> {
   return {
     name: `list of ${item.name}`,
-    schema: { type: 'array', items: item.schema },
+    schema: { anyOf: [item.schema, { type: 'array', items: item.schema }] },
     parse: (value, reading) =>
       value
         .split(',')
@@ -197,6 +197,7 @@ export function list<Item>(item: ValueType<Item>): ValueType<readonly Item[]> {
         .filter((one) => one !== '')
         .map((one) => item.parse(one, reading)),
     read: (json, reading) => {
+      if (typeof json === 'string') return [item.read(json, reading)];
       if (!Array.isArray(json)) fail('a list: [...]');
       return (json as readonly Json[]).map((one, at) => within(`[${at}]`, () => item.read(one, reading)));
     },
@@ -258,7 +259,7 @@ export function mapOf<Value>(item: ValueType<Value>): ValueType<Readonly<Record<
 
 /** A list of what has fields. In text it is JSON. */
 export function listOfRecords<Item>(item: ValueType<Item>): ValueType<readonly Item[]> {
-  return structured({ ...list(item), name: 'list of objects' });
+  return structured({ ...list(item), name: 'list of objects', schema: { type: 'array', items: item.schema } });
 }
 
 /** Any JSON object; whoever uses it examines it. */
