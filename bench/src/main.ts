@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchAppend, type AppendRow } from './append.ts';
+import { cycleChannels, cycleTable, leaksOf } from './channel-cycles.ts';
 import { benchConnection, FULL_PLAN, versionsOf } from './connection/connection.ts';
 import { CONTENDERS } from './connection/contenders.ts';
 import { connectionTable } from './connection/row.ts';
@@ -13,11 +14,14 @@ import { canRecord } from './power-loss/recording.ts';
 import { benchSpeed, SPEED_USAGE } from './speed/command.ts';
 
 const USAGE = `usage: npm run bench -- append [--rounds 5] [--seconds 3] [--dry]
+       npm run bench -- channel-cycles [--cycles 100000] [--dry]
        npm run bench -- connection [--dry]
        npm run bench -- power-loss [--cuts 400] [--seed 1] [--dry]
 ${SPEED_USAGE}
 
 append       durable appends per second: one fsync each, through the store, through the whole path
+channel-cycles
+             what is left of so many channels that are over: heap, handles, connections; exit code 1 if anything is
 connection   half-open, slow, frozen and dropped links: this client and others, side by side (takes some minutes)
 power-loss   what a power cut costs: the store's files rebuilt as a cut at many moments may leave them, synced in three ways;
              exit code 1 if the one that promises everything loses anything (needs Linux and a C compiler, takes some minutes)
@@ -35,6 +39,7 @@ const { positionals, values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
     cuts: { type: 'string', default: '400' },
+    cycles: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
     dry: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -47,6 +52,14 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   append: async () => {
     const rows = await benchAppend(Number(values.rounds), Number(values.seconds) * 1_000, report);
     conclude('append', appendTable(rows), { rounds: Number(values.rounds), seconds: Number(values.seconds) }, rows);
+  },
+  'channel-cycles': async () => {
+    const row = await cycleChannels(Number(values.cycles));
+    conclude('channel-cycles', cycleTable(row), {}, [row]);
+    for (const leak of leaksOf(row)) {
+      report(leak);
+      process.exitCode = 1;
+    }
   },
   connection: async () => {
     const rows = await benchConnection(CONTENDERS, FULL_PLAN, report);
