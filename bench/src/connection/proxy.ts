@@ -8,7 +8,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 /** How often a slow link passes on what it may by then, and how much of its time a late step makes up for, ms. */
 const STEP_MS = 20;
-const CATCH_UP_MS = 100;
+const CATCH_UP_MS = 1_000;
 
 export class LinkProxy {
   readonly port: number;

@@ -23,7 +23,7 @@ export interface SlowLinkCase {
 }
 
 /** How much longer than the bytes need is waited for them. */
-const SLACK = 0.5;
+const SLACK = 1;
 
 export async function measureSlowLinks(contender: Contender, plan: SlowLinkPlan): Promise<ConnectionRow> {
   const parts = await Promise.all(plan.cases.map((one) => measureCase(contender, plan, one)));
