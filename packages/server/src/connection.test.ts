@@ -331,10 +331,10 @@ describe('HF-8: heartbeat', () => {
   test('a clock that is set back does not stop the beat', async () => {
     const client = await stage.join();
     stage.clock.jump(-3_600_000);
-    await stage.clock.advance(beat);
-    expect(client.take()).toEqual([{ type: 'ping' }]);
-    await stage.clock.advance(beat);
-    expect(client.take()).toEqual([{ type: 'ping' }]);
+    for (let round = 0; round < 3; round++) {
+      await stage.clock.advance(beat);
+      expect(client.take().map(({ type }) => type)).toContain('ping');
+    }
   });
 });
 

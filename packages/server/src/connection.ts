@@ -103,7 +103,10 @@ export class Connection implements SocketListener, MeterHost {
   #held: { readonly message: ClientMessage; readonly bytes: number }[] | undefined;
   #timer: Timer | undefined;
   #heardAt: number;
+  /** No later than when something was sent last, and whether something was since it was looked at. */
   #sentAt: number;
+  #hasSent = false;
+  #lookedAt: number;
   /** As announced to this client last. */
   #toldSpreadMs = 0;
   #isClosed = false;
@@ -121,7 +124,7 @@ export class Connection implements SocketListener, MeterHost {
     this.#meter = new Meter(this, address);
     this.#openedAtMs = clock.now();
     this.#machine = new ServerSession({ limits: this.#limits, topicOf: (number) => this.#operations?.topicOf(number) });
-    this.#heardAt = this.#sentAt = this.#clock.now();
+    this.#heardAt = this.#sentAt = this.#lookedAt = this.#clock.now();
     this.#timer = this.#clock.setTimeout(() => this.#helloTimeout(), nodeLimits.helloTimeoutMs);
     socket.limitArrival(nodeLimits.helloBytesMax);
     socket.listen(this);
@@ -184,7 +187,7 @@ export class Connection implements SocketListener, MeterHost {
   send(frame: Frame): void {
     if (this.#isClosed) return;
     if (this.#socket.bufferedBytes > this.#limits.queueBytesMax * QUEUES_MAX) return this.close(CLOSE_CODES.OVERLOADED.code, 'OVERLOADED');
-    this.#sentAt = this.#clock.now();
+    this.#hasSent = true;
     const { counters } = this.#host.services;
     counters.framesSent += 1;
     counters.bytesSent += contentOf(frame).length;
@@ -423,7 +426,12 @@ export class Connection implements SocketListener, MeterHost {
     if (isLate || now < this.#heardAt) this.#heardAt = now;
     if (now - this.#heardAt >= SILENT_BEATS_MAX * heartbeatMs)
       return this.end(new HoldfastError('HEARTBEAT_LOST'), CLOSE_CODES.HEARTBEAT_LOST);
-    if (now - this.#sentAt + periodMs > heartbeatMs || now < this.#sentAt) this.#ping();
+    const wasSetBack = now < this.#lookedAt;
+    if (wasSetBack || (!this.#hasSent && now - this.#sentAt + periodMs > heartbeatMs)) this.#ping();
+    // What was sent since the look before was sent after it.
+    if (this.#hasSent) this.#sentAt = wasSetBack ? now : this.#lookedAt;
+    this.#hasSent = false;
+    this.#lookedAt = now;
   }
 
   /** With the spread where it is another by now, so that a herd that has grown comes back slowly. */

@@ -11,6 +11,7 @@ import type { Grant, Identity } from './rights.ts';
 import type { PageLimits, Register } from './store.ts';
 import { createMemoryDisk, type MemoryDisk } from './store-memory.ts';
 import type { TopicLog } from './topic-log.ts';
+import { TopicTail } from './topic-tail.ts';
 import { Turnstile } from './turnstile.ts';
 import { VirtualClock } from './virtual-clock.testing.ts';
 
@@ -18,6 +19,8 @@ export interface CursorStageOptions {
   readonly kind?: Kind;
   readonly page?: PageLimits;
   readonly readsMax?: number;
+  /** Entries in the tail. Default: none, so that everything is read from the store. */
+  readonly tailCount?: number;
 }
 
 /** One for all: an epoch never comes twice. */
@@ -29,6 +32,8 @@ export class CursorStage {
   readonly store: ScriptedStore = new ScriptedStore({ disk: this.disk });
   readonly sequencer: Sequencer;
   readonly reads: Turnstile;
+  /** Short, so that cursors are within it and beyond it. */
+  readonly tail: TopicTail;
   readonly consumers: Consumer[] = [];
   /** What hooks threw that was no refusal. */
   readonly reported: unknown[] = [];
@@ -36,7 +41,8 @@ export class CursorStage {
   #seq = 0;
   #log: TopicLog | undefined;
 
-  constructor({ kind = log(), page = { countMax: 3, bytesMax: 1_000_000 }, readsMax = 16 }: CursorStageOptions = {}) {
+  constructor({ kind = log(), page = { countMax: 3, bytesMax: 1_000_000 }, readsMax = 16, tailCount = 0 }: CursorStageOptions = {}) {
+    this.tail = new TopicTail({ held: 0, heldMax: 1_000_000 }, tailCount);
     this.page = page;
     this.reads = new Turnstile(readsMax);
     this.sequencer = new Sequencer({
@@ -48,9 +54,11 @@ export class CursorStage {
       listener: {
         onCommit: (_log, { entries, registers }) => {
           const framed = entries.map((entry) => new FramedEntry('t', 1, entry));
+          this.tail.add(framed);
           for (const { cursor } of this.consumers) cursor.onCommit(framed, registers);
         },
         onReload: () => {
+          this.tail.clear();
           for (const { cursor } of this.consumers) cursor.onReload();
         },
       },
@@ -133,7 +141,7 @@ export class Consumer implements CursorSink {
       return new HoldfastError('INTERNAL');
     };
     const services = { store, clock, reads, page, refusalOf };
-    this.cursor = new Cursor({ services, topic: { log: topicLog, number: 1 }, sink: this, start, credit, grant });
+    this.cursor = new Cursor({ services, topic: { log: topicLog, number: 1, tail: stage.tail }, sink: this, start, credit, grant });
   }
 
   get viewer(): Identity {

@@ -13,6 +13,7 @@ import type { Grant, Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import type { Register } from './store.ts';
 import type { TopicLog } from './topic-log.ts';
+import type { TopicTail } from './topic-tail.ts';
 
 /** How long after a failed reading or asking it is tried again, ms. */
 const RETRY_DELAY_MS = 500;
@@ -40,8 +41,8 @@ export type CursorServices = Pick<Services, 'store' | 'clock' | 'reads' | 'page'
 
 export interface CursorOptions {
   readonly services: CursorServices;
-  /** The log, and its number on this node. */
-  readonly topic: { readonly log: TopicLog; readonly number: number };
+  /** The log, its number on this node, and its newest entries. */
+  readonly topic: { readonly log: TopicLog; readonly number: number; readonly tail: TopicTail };
   readonly sink: CursorSink;
   /** The place to begin after. */
   readonly start: Position;
@@ -198,7 +199,14 @@ export class Cursor {
     this.#leap();
     if (!this.#isOpen) return undefined;
     if (this.#revision < log.committedRevision && this.#stuckAt !== this.#news) return 'registers';
-    return this.#offset < log.committed && this.#offset < this.#creditUpTo ? 'entries' : undefined;
+    while (this.#offset < log.committed && this.#offset < this.#creditUpTo) {
+      // A little behind is as good as live: the same frames, under the right that stands.
+      const entries = this.#topic.tail.from(this.#offset + 1);
+      if (entries === undefined) return 'entries';
+      this.#send(entries);
+      if (!this.#mayDeliver()) return undefined;
+    }
+    return undefined;
   }
 
   async #readRegisters(): Promise<void> {

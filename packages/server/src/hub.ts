@@ -26,6 +26,7 @@ import { Speaker, type Published } from './speaker.ts';
 import type { TopicStore } from './store.ts';
 import { SYSTEM_PREFIX } from './system-topic.ts';
 import { Topic } from './topic.ts';
+import type { TailBudget } from './topic-tail.ts';
 import { parseTopicPattern, type TopicPattern } from './topic-pattern.ts';
 import { Turnstile } from './turnstile.ts';
 
@@ -108,6 +109,8 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** How many connections are told at a time that the server goes away, and how much of the drain that may take. */
 const GOAWAY_SLICE_COUNT = 500;
 const GOAWAY_SHARE = 0.5;
+/** What the tails of all topics may hold, in bytes or UTF-16 units of payload. */
+const TAILS_MAX = 67_108_864;
 /** How often in a beat it is looked who is due: one timer for all. */
 const LOOKS_PER_BEAT = 10;
 /** `retryAfterMs` of what a closing node refuses. */
@@ -138,6 +141,7 @@ export class Hub implements ConnectionHost {
   /** Topics by number; none is ever given twice. */
   readonly #numbers = new Map<number, string>();
   readonly #speaker: Speaker;
+  readonly #tails: TailBudget = { held: 0, heldMax: TAILS_MAX };
   #welcomedCount = 0;
   #nextNumber = 1;
   #nextHello = 1;
@@ -411,6 +415,7 @@ export class Hub implements ConnectionHost {
   #forgetIdle(since: number): void {
     for (const [name, topic] of this.#topics) {
       if (!topic.isIdle || topic.usedAt >= since) continue;
+      topic.tail.clear();
       this.#topics.delete(name);
       this.#numbers.delete(topic.number);
     }
@@ -492,7 +497,13 @@ export class Hub implements ConnectionHost {
     const { log: topicLog, head } = await this.services.sequencer.open(name);
     let topic = this.#topics.get(name);
     if (topic === undefined) {
-      topic = new Topic({ log: topicLog, number: this.#nextNumber++, clock: this.#clock, graceMs: this.#presenceGraceMs });
+      topic = new Topic({
+        log: topicLog,
+        number: this.#nextNumber++,
+        clock: this.#clock,
+        graceMs: this.#presenceGraceMs,
+        tails: this.#tails,
+      });
       this.#topics.set(name, topic);
       this.#numbers.set(topic.number, name);
     }

@@ -8,8 +8,13 @@ import type { Duplex } from 'node:stream';
 import { systemClock } from './clock.ts';
 import { SharedFrame, type Frame } from './shared-frame.ts';
 
-/** Up to here frames of a turn are copied into one piece; beyond it copying costs more than a vector of pieces. */
+/**
+ * Up to here frames of a turn are copied into one piece, which those who have the same frames share: small ones up to the
+ * larger bound. Beyond it copying costs more than a vector of pieces.
+ */
 const JOINED_BYTES_MAX = 65_536;
+const JOINED_SMALL_BYTES_MAX = 1_048_576;
+const SMALL_BYTES = 4_096;
 
 const TEXT = 0x81;
 const BINARY = 0x82;
@@ -68,7 +73,7 @@ export class Outflow {
     const { stream } = this.#outlet;
     if (!this.#outlet.isOpen || !stream.writable) return;
     if (frames.length === 1) stream.write(frames[0]);
-    else if (bytes <= JOINED_BYTES_MAX) stream.write(joined(frames, bytes));
+    else if (isJoined(frames.length, bytes)) stream.write(joined(frames, bytes));
     else {
       stream.cork();
       for (const frame of frames) stream.write(frame);
@@ -82,6 +87,10 @@ export class Outflow {
     this.#frames = undefined;
     this.#bytes = 0;
   }
+}
+
+function isJoined(count: number, bytes: number): boolean {
+  return bytes <= JOINED_BYTES_MAX || (bytes <= JOINED_SMALL_BYTES_MAX && bytes <= count * SMALL_BYTES);
 }
 
 function joined(frames: readonly Buffer[], bytes: number): Buffer {

@@ -7,6 +7,7 @@ import type { TopicCommit } from './pending-batch.ts';
 import { Presence, type PresenceEvent } from './presence.ts';
 import type { SharedFrame } from './shared-frame.ts';
 import type { TopicLog } from './topic-log.ts';
+import { TopicTail, type TailBudget } from './topic-tail.ts';
 
 /** What a topic asks of its subscriptions. None of it may throw. */
 export interface TopicSubscriber {
@@ -23,6 +24,7 @@ export interface TopicOptions {
   readonly number: number;
   readonly clock: Clock;
   readonly graceMs: number;
+  readonly tails: TailBudget;
 }
 
 export class Topic {
@@ -30,10 +32,12 @@ export class Topic {
   readonly number: number;
   readonly subscribers: Set<TopicSubscriber> = new Set();
   readonly presence: Presence;
+  readonly tail: TopicTail;
   /** When somebody last asked for it, wall clock, ms. */
   usedAt = 0;
 
-  constructor({ log, number, clock, graceMs }: TopicOptions) {
+  constructor({ log, number, clock, graceMs, tails }: TopicOptions) {
+    this.tail = new TopicTail(tails);
     this.log = log;
     this.number = number;
     this.presence = new Presence({
@@ -56,12 +60,14 @@ export class Topic {
 
   /** Frames a commit once and hands it to every subscription (HF-5.4). */
   deliver(commit: TopicCommit): void {
-    if (this.subscribers.size === 0) return;
+    if (this.subscribers.size === 0) return this.tail.clear();
     const entries = commit.entries.map((entry) => new FramedEntry(this.name, this.number, entry));
+    this.tail.add(entries);
     for (const subscriber of this.subscribers) subscriber.onCommit(entries, commit);
   }
 
   reloaded(): void {
+    this.tail.clear();
     for (const subscriber of this.subscribers) subscriber.onReload();
   }
 }

@@ -1,0 +1,77 @@
+/**
+ * The newest entries of a topic that somebody follows, with their frames: whoever is a little behind (short of credit, a full
+ * socket) takes from here what everybody gets, in the same turn, instead of reading it from the store and framing it anew.
+ * A cache and nothing else: what is not here is in the store.
+ */
+
+import type { FramedEntry } from './framed-entry.ts';
+
+/** What all tails of a node hold. */
+export interface TailBudget {
+  /** Payloads, in bytes or UTF-16 units. */
+  held: number;
+  readonly heldMax: number;
+}
+
+/** Of one topic: twice the usual window of a reader, and so many payloads that a page of the store has no more. */
+const COUNT_MAX = 512;
+const SIZE_MAX = 131_072;
+/** What does not fit into a tail beside others is left to the store. */
+const ENTRY_SIZE_MAX = 16_384;
+
+export class TopicTail {
+  readonly #budget: TailBudget;
+  readonly #countMax: number;
+  /** Offsets without a hole; what is before `#first` is dropped from time to time. */
+  #entries: FramedEntry[] = [];
+  #first = 0;
+  #held = 0;
+
+  constructor(budget: TailBudget, countMax: number = COUNT_MAX) {
+    this.#budget = budget;
+    this.#countMax = countMax;
+  }
+
+  /** Entries that follow those that are here. */
+  add(entries: readonly FramedEntry[]): void {
+    for (const entry of entries) {
+      const size = sizeOf(entry);
+      if (size > ENTRY_SIZE_MAX || this.#budget.held + size > this.#budget.heldMax) this.clear();
+      else {
+        this.#entries.push(entry);
+        this.#hold(size);
+      }
+    }
+    while (this.#count > this.#countMax || this.#held > SIZE_MAX) this.#hold(-sizeOf(this.#entries[this.#first++]!));
+    if (this.#first < this.#countMax) return;
+    this.#entries.splice(0, this.#first);
+    this.#first = 0;
+  }
+
+  /** All entries from `offset` on; `undefined` if that is not here. */
+  from(offset: number): readonly FramedEntry[] | undefined {
+    const first = this.#entries[this.#first]?.entry.offset;
+    if (first === undefined || offset < first) return undefined;
+    const at = this.#first + offset - first;
+    return at < this.#entries.length ? this.#entries.slice(at) : undefined;
+  }
+
+  clear(): void {
+    this.#hold(-this.#held);
+    this.#entries = [];
+    this.#first = 0;
+  }
+
+  get #count(): number {
+    return this.#entries.length - this.#first;
+  }
+
+  #hold(size: number): void {
+    this.#held += size;
+    this.#budget.held += size;
+  }
+}
+
+function sizeOf({ entry: { payload } }: FramedEntry): number {
+  return payload.length;
+}
