@@ -34,6 +34,7 @@ const STEPS = [
   { name: 'openapi', run: script('openapi.mjs', '--check'), hint: 'node scripts/openapi.mjs' },
   { name: 'limits', run: script('limits-doc.mjs', '--check'), hint: 'node scripts/limits-doc.mjs' },
   { name: 'metrics', run: script('metrics-doc.mjs', '--check'), hint: 'node scripts/metrics-doc.mjs' },
+  { name: 'connection figure', run: script('connection-figure.mjs', '--check'), hint: 'node scripts/connection-figure.mjs' },
   { name: 'figures', run: script('figures.mjs', '--check'), hint: 'node scripts/figures.mjs' },
   { name: 'codes', run: script('codes-used.mjs') },
   { name: 'package shape', run: script('package-shape.mjs') },
