@@ -21,7 +21,7 @@ export interface ConnectionPlan {
   readonly alone: AlonePlan;
 }
 
-/** About four minutes. */
+/** About five minutes. */
 export const FULL_PLAN: ConnectionPlan = {
   halfOpen: { heartbeatMs: 1_000, ownLinks: 20, otherLinks: 5, patienceMs: 30_000 },
   slowLink: {
@@ -37,7 +37,7 @@ export const FULL_PLAN: ConnectionPlan = {
   alone: { clients: 30, betweenMs: 50 },
 };
 
-/** What takes no processor is measured of all at once, the rest one after the other. */
+/** What takes next to no processor is measured of all at once, the rest one after the other. */
 export async function benchConnection(
   contenders: readonly Contender[],
   plan: ConnectionPlan,
@@ -56,7 +56,7 @@ export async function benchConnection(
     }
   };
   await together('half-open link', (contender) => measureHalfOpen(contender, plan.halfOpen));
-  await together('slow link', (contender) => measureSlowLinks(contender, plan.slowLink));
+  await inTurn('slow link', (contender) => measureSlowLinks(contender, plan.slowLink));
   await together('freezes', (contender) => measureFreezes(contender, plan.freezes));
   await inTurn('herd', (contender) => measureHerd(contender, plan.herd));
   await inTurn('alone', (contender) => measureAlone(contender, plan.alone));
