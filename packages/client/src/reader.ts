@@ -196,7 +196,7 @@ export class Reader implements TopicReader {
   /** The position moves on without an item. */
   #move(position: Position): void {
     this.#received = position;
-    const newest = this.#queue.at(-1) ?? this.#inHand;
+    const newest = this.#queue[this.#queue.length - 1] ?? this.#inHand;
     if (newest === undefined) this.#processed = position;
     else newest.after = position;
   }
