@@ -13,7 +13,7 @@ server.on('connection', (socket, { url }) => {
     socket.on('close', () => topics.get(topic).delete(socket));
   }
   socket.on('message', (data) => {
-    const text = data.toString();
+    const text = /** @type {Buffer} */ (data).toString();
     if (text.startsWith('?')) return socket.send(text);
     for (const subscriber of topics.get(text.slice(0, text.indexOf(' '))) ?? []) subscriber.send(data, { binary: false });
   });

@@ -71,7 +71,7 @@ void pause_connection(Conn *conn, int is_paused) {
   watch(conn, EPOLL_CTL_MOD, is_paused ? 0 : EPOLLIN);
 }
 
-static void append(Conn *conn, const char *bytes, size_t len) {
+void send_bytes(Conn *conn, const char *bytes, size_t len) {
   if (!conn->is_dirty) {
     if (dirty_count == dirty_room) dirty = realloc(dirty, (dirty_room = dirty_room * 2 + 64) * sizeof *dirty);
     dirty[dirty_count++] = conn;
@@ -89,6 +89,7 @@ static void flush(Conn *conn) {
     if (sent < 0 && errno == EAGAIN) break;
     if (sent < 0) return fail(conn, "cannot send: %s", strerror(errno));
     conn->out_at += (uint32_t)sent;
+    groups[conn->group].sent_bytes += (uint64_t)sent;
   }
   int wants_out = conn->out_at < conn->out_len;
   if (!wants_out) {
@@ -116,8 +117,8 @@ void send_frame(Conn *conn, int opcode, const char *content, size_t len) {
   chance ^= chance << 13, chance ^= chance >> 17, chance ^= chance << 5;
   memcpy(head + start, &chance, 4);
   for (size_t at = 0; at < len; at++) masked[at] = (unsigned char)content[at] ^ head[start + (at & 3)];
-  append(conn, (char *)head, start + 4);
-  append(conn, (char *)masked, len);
+  send_bytes(conn, (char *)head, start + 4);
+  send_bytes(conn, (char *)masked, len);
 }
 
 static void upgrade(Conn *conn) {
@@ -129,7 +130,7 @@ static void upgrade(Conn *conn) {
                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
                      path, subprotocol);
   conn->phase = UPGRADING;
-  append(conn, request, (size_t)len);
+  send_bytes(conn, request, (size_t)len);
 }
 
 /* Returns how many bytes the answer to the upgrade has, 0 while it is not whole. */
@@ -208,7 +209,10 @@ static void receive(Conn *conn) {
   groups[conn->group].bytes += (uint64_t)got;
   size_t len = held + (size_t)got, at = 0;
   if (conn->phase == UPGRADING) at = take_upgrade(conn, buffer, len);
-  if (conn->phase > UPGRADING) at += take_frames(conn, buffer + at, len - at);
+  if (protocol->is_http) {
+    take_stream(conn, buffer, len);
+    at = len;
+  } else if (conn->phase > UPGRADING) at += take_frames(conn, buffer + at, len - at);
   if (conn->phase == CLOSED) return;
   if (len - at > PARTIAL_BYTES_MAX) return fail(conn, "a frame of more than %d bytes", PARTIAL_BYTES_MAX);
   if (len > at && len - at > held) conn->partial = realloc(conn->partial, len - at);
@@ -224,7 +228,10 @@ void attend(Conn *conn, uint32_t events) {
     getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return fail(conn, "cannot connect: %s", strerror(error));
     watch(conn, EPOLL_CTL_MOD, EPOLLIN);
-    return upgrade(conn);
+    now = clock_ns();
+    if (!protocol->is_http) return upgrade(conn);
+    conn->phase = GREETING;
+    return protocol->opened(conn);
   }
   if (conn->phase != CLOSED && events & EPOLLOUT) flush(conn);
   if (conn->phase != CLOSED && !conn->is_paused && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive(conn);

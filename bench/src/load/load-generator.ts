@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-const SOURCES = ['load.h', 'load.c', 'connection.c', 'sending.c', 'protocols.c', 'payload.c', 'histogram.c'];
+const SOURCES = ['load.h', 'load.c', 'connection.c', 'sending.c', 'protocols.c', 'payload.c', 'http.c', 'histogram.c'];
 
 /** Whether there is what it takes: Linux and a C compiler. */
 export function canLoad(): boolean {
@@ -44,8 +44,8 @@ export function pinned(core: number, program: string, args: readonly string[]): 
   return isPossible ? ['taskset', ['-c', String(core), program, ...args]] : [program, [...args]];
 }
 
-/** What servers are spoken to in; see `protocols.c`. */
-export type Protocol = 'holdfast' | 'plain' | 'socket.io' | 'nats' | 'mqtt';
+/** What servers are spoken to in; see `protocols.c` and `http.c`. */
+export type Protocol = 'holdfast' | 'plain' | 'socket.io' | 'nats' | 'mqtt' | 'http-poll' | 'http-long' | 'http-sse';
 
 /** Connections that do the same, by number from 0. */
 export interface GroupOptions {
@@ -73,6 +73,8 @@ export interface SendOptions {
   readonly rate?: number;
   /** Ask for an acknowledgement, and count the message as under way until it is there. Holdfast always does. */
   readonly ack?: boolean;
+  /** Messages of each in all; `finish` waits for them. Default: none. */
+  readonly limit?: number;
 }
 
 export interface Opened {
@@ -96,6 +98,7 @@ export interface GroupCounted {
   readonly replies: number;
   /** Received, with frames and envelopes. */
   readonly bytes: number;
+  readonly sentBytes: number;
   /** From when a message was sent, or was due to be, to its delivery or answer. */
   readonly p50Us: number;
   readonly p99Us: number;
@@ -136,8 +139,8 @@ export class LoadGenerator {
   }
 
   /** Lets a group of publishers or callers send from now on. */
-  async send(group: number, { window, rate = 0, ack = false }: SendOptions): Promise<void> {
-    await this.#ask('send', { group, window, rate, ack: Number(ack) });
+  async send(group: number, { ack = false, ...options }: SendOptions): Promise<void> {
+    await this.#ask('send', { group, ack: Number(ack), ...options });
   }
 
   async wait(ms: number): Promise<void> {
@@ -155,8 +158,17 @@ export class LoadGenerator {
   }
 
   /** Sends nothing more; resolves when nothing is under way, with the ms that took. */
-  async stop(): Promise<number> {
-    const answer = await this.#ask('stop');
+  stop(): Promise<number> {
+    return this.#settled('stop');
+  }
+
+  /** Resolves when everybody has sent up to the limit and nothing is under way, with the ms that took. */
+  finish(): Promise<number> {
+    return this.#settled('finish');
+  }
+
+  async #settled(command: 'stop' | 'finish'): Promise<number> {
+    const answer = await this.#ask(command);
     if (answer.isSettled !== true) throw new Error('messages were lost: they were still under way a minute after the last was sent');
     return answer.ms;
   }

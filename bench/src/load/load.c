@@ -4,10 +4,11 @@
  * topic, order, no hole, no double, payload. Scenarios are made of these commands (load-generator.ts).
  *
  *   open group= role=sub|pub|call count= topic= topics= [from=] [credit=] [counted=1] [held=] [concurrency=256]   when all are ready
- *   send group= window= [rate=0] [ack=0]       at once; rate: of the whole group, a second
+ *   send group= window= [rate=0] [ack=0] [limit=0]   at once; rate: of the whole group, a second; limit: messages of each
  *   begin, end                                 what was counted, and the processor time of the server, between the two
  *   wait ms=                                   after that time
  *   stop                                       sends no more, answers when nothing is under way
+ *   finish                                     sends up to the limits, answers when nothing is under way
  *   await group=                               when the group has all that was sent on its topics
  *   pause group=, unpause group=, close group=
  */
@@ -161,7 +162,7 @@ static int has_all(const Conn *conn) {
 
 static void begin_window(void) {
   for (int at = 0; at < GROUPS_MAX; at++) {
-    groups[at].deliveries = groups[at].acks = groups[at].replies = groups[at].bytes = 0;
+    groups[at].deliveries = groups[at].acks = groups[at].replies = groups[at].bytes = groups[at].sent_bytes = 0;
     memset(&groups[at].latency, 0, sizeof groups[at].latency);
   }
   window_begun = clock_ns();
@@ -178,9 +179,9 @@ static void end_window(void) {
     const Group *group = &groups[index];
     if (group->count == 0) continue;
     at += snprintf(text + at, sizeof text - (size_t)at,
-                   "%s\"%d\":{\"deliveries\":%llu,\"acks\":%llu,\"replies\":%llu,\"bytes\":%llu,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f}",
+                   "%s\"%d\":{\"deliveries\":%llu,\"acks\":%llu,\"replies\":%llu,\"bytes\":%llu,\"sentBytes\":%llu,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f}",
                    is_first ? "" : ",", index, (unsigned long long)group->deliveries, (unsigned long long)group->acks,
-                   (unsigned long long)group->replies, (unsigned long long)group->bytes, (double)quantile(&group->latency, 0.5) / 1e3,
+                   (unsigned long long)group->replies, (unsigned long long)group->bytes, (unsigned long long)group->sent_bytes, (double)quantile(&group->latency, 0.5) / 1e3,
                    (double)quantile(&group->latency, 0.99) / 1e3, (double)group->latency.max / 1e3);
     is_first = 0;
   }
@@ -225,12 +226,14 @@ static void command(const char *line) {
   if (strcmp(name, "end") == 0) return end_window();
   if (strcmp(name, "wait") == 0) return (void)(task = WAITING);
   if (strcmp(name, "stop") == 0) return stop_sending(), (void)(task = STOPPING);
+  if (strcmp(name, "finish") == 0) return (void)(task = STOPPING);
   if (strcmp(name, "await") == 0) return begin_await();
   if (strcmp(name, "pause") == 0) return set_paused(1);
   if (strcmp(name, "unpause") == 0) return set_paused(0);
   if (strcmp(name, "close") == 0) return close_group();
   if (strcmp(name, "send") != 0) return answer(",\"refused\":\"unknown command\"");
-  set_pace((int)(task_group - groups), (uint32_t)number_of(line, "window", 1), atof(value_of(line, "rate", "0")), number_of(line, "ack", 0));
+  set_pace((int)(task_group - groups), (uint32_t)number_of(line, "window", 1), atof(value_of(line, "rate", "0")), number_of(line, "ack", 0),
+           (uint32_t)number_of(line, "limit", 0));
   answer("");
 }
 
@@ -265,8 +268,9 @@ static int wait_for(int epoll_fd, struct epoll_event *events, uint64_t rest) {
 
 int main(int argc, char **argv) {
   if (argc != 5) return fprintf(stderr, "usage: load PROTOCOL HOST PORT SERVER_PID\n"), 2;
-  for (protocol = PROTOCOLS; protocol->name != NULL && strcmp(protocol->name, argv[1]) != 0; protocol++) continue;
-  if (protocol->name == NULL) return fprintf(stderr, "no protocol %s\n", argv[1]), 2;
+  for (int at = 0; PROTOCOLS[at] != NULL; at++)
+    if (strcmp(PROTOCOLS[at]->name, argv[1]) == 0) protocol = PROTOCOLS[at];
+  if (protocol == NULL) return fprintf(stderr, "no protocol %s\n", argv[1]), 2;
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
@@ -279,7 +283,8 @@ int main(int argc, char **argv) {
   epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &input);
   char line[512];
   for (;;) {
-    uint64_t rest = send_due();
+    uint64_t rest = send_due(), poll_rest = poll_due();
+    if (poll_rest < rest) rest = poll_rest;
     flush_connections();
     conclude();
     int count = wait_for(epoll_fd, events, rest);

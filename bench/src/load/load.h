@@ -43,7 +43,7 @@ typedef struct {
   /* Connections that have everything that was sent on their topics since they began. */
   int complete;
   uint64_t opened_at;
-  uint64_t deliveries, acks, replies, bytes;
+  uint64_t deliveries, acks, replies, bytes, sent_bytes;
   Histogram latency, handshakes;
 } Group;
 
@@ -92,6 +92,8 @@ typedef struct {
   size_t (*publish)(Conn *conn, char *to, uint32_t topic, uint32_t counter, uint32_t number, const char *payload, int acknowledged);
   size_t (*call)(Conn *conn, char *to, uint32_t number, const char *payload);
   int is_binary, is_stream, always_acknowledges;
+  /* No WebSocket: what is taken and published is written as it is. */
+  int is_http;
 } Protocol;
 
 typedef struct {
@@ -102,7 +104,8 @@ typedef struct {
   char epoch[68];
 } Topic;
 
-extern const Protocol PROTOCOLS[];
+extern const Protocol *const PROTOCOLS[];
+extern const Protocol POLLING, LONG_POLLING, EVENTS;
 extern const Protocol *protocol;
 extern Group groups[GROUPS_MAX];
 extern Topic topics[TOPICS_MAX];
@@ -119,6 +122,7 @@ void replied(Conn *conn, uint32_t number, const char *payload, size_t len);
 void send_frame(Conn *conn, int opcode, const char *content, size_t len);
 
 /* connection.c */
+void send_bytes(Conn *conn, const char *bytes, size_t len);
 void open_connection(Conn *conn);
 void close_connection(Conn *conn);
 void pause_connection(Conn *conn, int is_paused);
@@ -129,12 +133,16 @@ void flush_connections(void);
 void listen_to(int epoll_fd, const char *host, int port);
 uint64_t clock_ns(void);
 
+/* http.c: polls that are due; the ns until the next is, or UINT64_MAX. */
+uint64_t poll_due(void);
+
 /* sending.c */
-void set_pace(int group, uint32_t window, double per_second, int acknowledged);
+/* `limit`: messages of each, 0: none. */
+void set_pace(int group, uint32_t window, double per_second, int acknowledged, uint32_t limit);
 void stop_sending(void);
 /* Sends what is due; returns the ns until the next is, or UINT64_MAX. */
 uint64_t send_due(void);
-/* 1 when nothing is under way. */
+/* 1 when nothing is under way, and who has a limit has reached it. */
 int is_settled(void);
 
 /* payload.c */

@@ -301,11 +301,10 @@ static size_t mqtt_publish(Conn *conn, char *to, uint32_t topic, uint32_t counte
   return at + PAYLOAD_BYTES;
 }
 
-const Protocol PROTOCOLS[] = {
-  { "holdfast", "holdfast.v1", root_path, holdfast_opened, holdfast_take, holdfast_publish, holdfast_call, 0, 0, 1 },
-  { "plain", NULL, plain_path, plain_opened, plain_take, plain_publish, plain_call, 0, 0, 0 },
-  { "socket.io", NULL, socketio_path, nothing_opened, socketio_take, socketio_publish, socketio_call, 0, 0, 0 },
-  { "nats", NULL, root_path, nothing_opened, nats_take, nats_publish, NULL, 1, 1, 0 },
-  { "mqtt", "mqtt", root_path, mqtt_opened, mqtt_take, mqtt_publish, NULL, 1, 1, 0 },
-  { NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 },
-};
+static const Protocol HOLDFAST = { "holdfast", "holdfast.v1", root_path, holdfast_opened, holdfast_take, holdfast_publish, holdfast_call, 0, 0, 1, 0 };
+static const Protocol PLAIN = { "plain", NULL, plain_path, plain_opened, plain_take, plain_publish, plain_call, 0, 0, 0, 0 };
+static const Protocol SOCKETIO = { "socket.io", NULL, socketio_path, nothing_opened, socketio_take, socketio_publish, socketio_call, 0, 0, 0, 0 };
+static const Protocol NATS = { "nats", NULL, root_path, nothing_opened, nats_take, nats_publish, NULL, 1, 1, 0, 0 };
+static const Protocol MQTT = { "mqtt", "mqtt", root_path, mqtt_opened, mqtt_take, mqtt_publish, NULL, 1, 1, 0, 0 };
+
+const Protocol *const PROTOCOLS[] = { &HOLDFAST, &PLAIN, &SOCKETIO, &NATS, &MQTT, &POLLING, &LONG_POLLING, &EVENTS, NULL };

@@ -8,7 +8,7 @@
 
 static struct {
   int is_sending, group, is_acknowledged, turn;
-  uint32_t window;
+  uint32_t window, limit;
   /* Between two messages of the group, ns; 0: as soon as the window allows. */
   double interval, next_due;
 } paces[GROUPS_MAX];
@@ -23,10 +23,11 @@ static void wake(Conn *conn) {
   conn->publisher->is_dirty = 1;
 }
 
-void set_pace(int group, uint32_t window, double per_second, int is_acknowledged) {
+void set_pace(int group, uint32_t window, double per_second, int is_acknowledged, uint32_t limit) {
   paces[group].is_sending = 1;
   paces[group].is_acknowledged = is_acknowledged;
   paces[group].window = window > WINDOW_MAX ? WINDOW_MAX : window;
+  paces[group].limit = limit == 0 ? UINT32_MAX : limit;
   paces[group].interval = per_second > 0 ? 1e9 / per_second : 0;
   paces[group].next_due = (double)clock_ns();
   for (int at = 0; at < groups[group].count; at++) {
@@ -44,7 +45,8 @@ int is_settled(void) {
   for (int group = 0; group < GROUPS_MAX; group++)
     for (int at = 0; at < groups[group].count; at++) {
       const Publisher *publisher = conns[groups[group].first + at].publisher;
-      if (publisher != NULL && publisher->base != publisher->number) return 0;
+      if (publisher == NULL) continue;
+      if (publisher->base != publisher->number || (paces[group].is_sending && publisher->number < paces[group].limit)) return 0;
     }
   return 1;
 }
@@ -128,7 +130,8 @@ static void send_one(Conn *conn, int group) {
   if (!is_call) topics[topic].sent++;
   size_t len = is_call ? protocol->call(conn, frame, number, payload)
                        : protocol->publish(conn, frame, topic, counter, number, payload, paces[group].is_acknowledged);
-  send_frame(conn, protocol->is_binary ? 2 : 1, frame, len);
+  if (protocol->is_http) send_bytes(conn, frame, len);
+  else send_frame(conn, protocol->is_binary ? 2 : 1, frame, len);
 }
 
 uint64_t send_due(void) {
@@ -148,7 +151,8 @@ uint64_t send_due(void) {
     Publisher *publisher = conn->publisher;
     publisher->is_dirty = 0;
     if (conn->phase != READY || !paces[conn->group].is_sending) continue;
-    while (publisher->number - publisher->base < paces[conn->group].window && (paces[conn->group].interval == 0 || publisher->owed > 0))
+    while (publisher->number - publisher->base < paces[conn->group].window && publisher->number < paces[conn->group].limit &&
+           (paces[conn->group].interval == 0 || publisher->owed > 0))
       send_one(conn, conn->group);
   }
   waiting_count = 0;

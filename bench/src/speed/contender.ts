@@ -5,6 +5,10 @@ import type { ServerProcess } from './server-process.ts';
 
 /** What a scenario may ask of a server. */
 export type Ability =
+  /** Gives a message to all subscribers of a topic, thousands of times a second. */
+  | 'broadcast'
+  /** The same, however slowly. */
+  | 'updates'
   /** Answers a request. */
   | 'call'
   /** Acknowledges a publish. */

@@ -14,7 +14,7 @@ const PEERS = process.env['HOLDFAST_PEERS'] ?? '';
 const BUN = join(PEERS, 'node_modules/@oven/bun-linux-x64/bin/bun');
 /** What the client's readers ask for (ARCHITECTURE.md, limits). */
 const CLIENT_WINDOW = 256;
-const FULL: readonly Ability[] = ['call', 'ack', 'resume'];
+const ALL: readonly Ability[] = ['broadcast', 'updates', 'call', 'ack', 'resume'];
 
 const holdfast = (version: string | undefined = versionOf('@holdfast/server')): Pick<Contender, 'protocol' | 'version'> => ({
   protocol: 'holdfast',
@@ -26,14 +26,14 @@ export const CONTENDERS: readonly Contender[] = [
     ...holdfast(),
     name: 'holdfast',
     title: 'Holdfast, in memory',
-    abilities: FULL,
+    abilities: ALL,
     start: () => node('holdfast.mjs'),
   },
   {
     ...holdfast(),
     name: 'holdfast-credit',
     title: 'Holdfast, in memory, credit as its client gives it',
-    abilities: FULL,
+    abilities: ALL,
     subscriber: { credit: CLIENT_WINDOW },
     start: () => node('holdfast.mjs'),
   },
@@ -41,14 +41,14 @@ export const CONTENDERS: readonly Contender[] = [
     ...holdfast(),
     name: 'holdfast-disk',
     title: 'Holdfast, on disk before it is acknowledged',
-    abilities: [...FULL, 'durable'],
+    abilities: [...ALL, 'durable'],
     start: (folder) => node('holdfast.mjs', folder),
   },
   {
     name: 'ws',
     title: '`ws`, one `send` each',
     protocol: 'plain',
-    abilities: ['call'],
+    abilities: ['broadcast', 'updates', 'call'],
     version: () => versionOf('ws'),
     start: () => node('ws.mjs'),
   },
@@ -56,7 +56,7 @@ export const CONTENDERS: readonly Contender[] = [
     name: 'socket.io',
     title: 'Socket.IO, WebSocket only',
     protocol: 'socket.io',
-    abilities: ['call', 'ack'],
+    abilities: ['broadcast', 'updates', 'call', 'ack'],
     version: () => versionOf('socket.io'),
     start: () => node('socket-io.mjs'),
   },
@@ -64,7 +64,7 @@ export const CONTENDERS: readonly Contender[] = [
     name: 'bun',
     title: 'Bun publish',
     protocol: 'plain',
-    abilities: ['call'],
+    abilities: ['broadcast', 'call'],
     version: () => (existsSync(BUN) ? printed(BUN, ['--version'], /^([\d.]+)/) : undefined),
     remedy: 'npm install --prefix FOLDER @oven/bun-linux-x64, then HOLDFAST_PEERS=FOLDER',
     start: () => ServerProcess.printing(BUN, [peer('bun.mjs')]),
@@ -73,7 +73,7 @@ export const CONTENDERS: readonly Contender[] = [
     name: 'nats',
     title: 'nats-server',
     protocol: 'nats',
-    abilities: [],
+    abilities: ['broadcast'],
     version: () => printed('nats-server', ['--version'], /v([\d.]+)/),
     remedy: 'apt-get install nats-server',
     start: (folder) =>
@@ -86,12 +86,14 @@ export const CONTENDERS: readonly Contender[] = [
     name: 'mosquitto',
     title: 'mosquitto',
     protocol: 'mqtt',
-    abilities: ['ack'],
+    abilities: ['broadcast', 'ack'],
     version: () => printed('/usr/sbin/mosquitto', ['-h'], /version ([\d.]+)/),
     remedy: 'apt-get install mosquitto',
     start: (folder) =>
       ServerProcess.told('/usr/sbin/mosquitto', (port) => {
-        const config = `listener ${port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nuser root\n`;
+        // Without a listener that is no WebSocket this version does not start.
+        const listeners = `listener 0 ${join(folder, 'unused.sock')}\nlistener ${port} 127.0.0.1\nprotocol websockets\n`;
+        const config = `${listeners}allow_anonymous true\npersistence false\nmax_queued_messages 0\nuser root\n`;
         return ['-c', written(folder, 'mosquitto.conf', config)];
       }),
   },
@@ -99,10 +101,18 @@ export const CONTENDERS: readonly Contender[] = [
     name: 'c',
     title: 'C, epoll, nothing but this: the limit',
     protocol: 'plain',
-    abilities: ['call'],
+    abilities: ['broadcast', 'call'],
     version: () => printed('cc', ['--version'], /([\d.]+)$/m),
     start: () => ServerProcess.printing(compiled('limit', 'peers', ['limit.c']), []),
   },
+  ...(['polling', 'long', 'sse'] as const).map((name): Contender => ({
+    name,
+    title: { polling: 'Polling every second', long: 'Long polling', sse: 'Server-sent events' }[name],
+    protocol: ({ polling: 'http-poll', long: 'http-long', sse: 'http-sse' } as const)[name],
+    abilities: ['updates'],
+    version: () => process.version,
+    start: () => node('http-updates.mjs'),
+  })),
 ];
 
 /** Whose figures the others are divided by. */

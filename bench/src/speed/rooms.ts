@@ -61,7 +61,7 @@ async function measureHalf(run: Run): Promise<Sample> {
 }
 
 function room(name: string, title: string, options: Room): Scenario {
-  return { name, title, metrics: DELIVERY_METRICS, run: (run) => measureRoom(run, options) };
+  return { name, title, needs: 'broadcast', metrics: DELIVERY_METRICS, run: (run) => measureRoom(run, options) };
 }
 
 export const ROOMS: readonly Scenario[] = [
@@ -84,6 +84,7 @@ export const ROOMS: readonly Scenario[] = [
   {
     name: 'latency',
     title: '100 publishers in a room of 500, at half of what the same server delivered at most a moment before',
+    needs: 'broadcast',
     metrics: [{ name: 'saturated', title: 'at most', unit: '/s' }, PER_SECOND, P50, P99, DELIVERY_METRICS[0]!],
     run: measureHalf,
   },

@@ -38,9 +38,8 @@ export interface Scenario {
   readonly name: string;
   /** What it is, one sentence. */
   readonly title: string;
-  readonly needs?: Ability;
-  /** Who takes part. Default: all that can. */
-  readonly only?: readonly string[];
+  /** All that can take part. */
+  readonly needs: Ability;
   readonly metrics: readonly Metric[];
   readonly run: (run: Run) => Promise<Sample>;
 }

@@ -21,7 +21,7 @@ export interface SpeedOptions {
 
 /** The figures of one scenario, a row for each contender that took part and came through at least once. */
 export async function measureSpeed(scenario: Scenario, { contenders, runs, plan, report }: SpeedOptions): Promise<SpeedRow[]> {
-  const entered = contenders.filter((contender) => takesPart(scenario, contender) && isHere(contender, report));
+  const entered = contenders.filter((contender) => contender.abilities.includes(scenario.needs) && isHere(contender, report));
   const samples = new Map<Contender, Sample[]>(entered.map((contender) => [contender, []]));
   for (let round = 1; round <= runs; round++)
     for (const contender of entered) {
@@ -34,10 +34,6 @@ export async function measureSpeed(scenario: Scenario, { contenders, runs, plan,
       }
     }
   return [...samples].flatMap(([contender, list]) => (list.length === 0 ? [] : [rowOf(scenario, contender, list)]));
-}
-
-function takesPart({ needs, only }: Scenario, { name, abilities }: Contender): boolean {
-  return (needs === undefined || abilities.includes(needs)) && (only === undefined || only.includes(name));
 }
 
 function isHere({ name, version, remedy }: Contender, report: (line: string) => void): boolean {
