@@ -32,6 +32,7 @@ const STEPS = [
   { name: 'protocol tables', run: script('protocol-tables.mjs', '--check'), hint: 'node scripts/protocol-tables.mjs' },
   { name: 'asyncapi', run: script('asyncapi.mjs', '--check'), hint: 'node scripts/asyncapi.mjs' },
   { name: 'openapi', run: script('openapi.mjs', '--check'), hint: 'node scripts/openapi.mjs' },
+  { name: 'settings', run: script('configuration-doc.mjs', '--check'), hint: 'node scripts/configuration-doc.mjs' },
   { name: 'limits', run: script('limits-doc.mjs', '--check'), hint: 'node scripts/limits-doc.mjs' },
   { name: 'metrics', run: script('metrics-doc.mjs', '--check'), hint: 'node scripts/metrics-doc.mjs' },
   { name: 'connection figure', run: script('connection-figure.mjs', '--check'), hint: 'node scripts/connection-figure.mjs' },
