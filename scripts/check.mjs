@@ -40,6 +40,7 @@ const STEPS = [
   { name: 'codes', run: script('codes-used.mjs') },
   { name: 'package shape', run: script('package-shape.mjs') },
   { name: 'size budget', run: script('size-budget.mjs') },
+  { name: 'hermes', run: script('hermes.mjs') },
 ];
 
 /** Runs vitest with its own reporter on screen, and counts from its JSON report. */
