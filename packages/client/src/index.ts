@@ -12,8 +12,8 @@ export { describeStatus, ENGLISH_STATUS, type ConnectionStatus, type StatusWords
 export { appLifecycle, pageLifecycle, type AppStateLike, type Lifecycle, type LifecycleHint } from './lifecycle.ts';
 export type { TokenSource } from './credentials.ts';
 export { createMemoryOutbox } from './outbox-memory.ts';
-export { createIndexedDbOutbox, type IndexedDbOutboxOptions, type LockSource } from './outbox-indexeddb.ts';
-export type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
+export { createIndexedDbOutbox, type BroadcastClass, type IndexedDbOutboxOptions, type LockSource } from './outbox-indexeddb.ts';
+export type { OutboxChanges, OutboxHeir, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { systemRandom, type Random } from './random.ts';
 export { WebSocketChannel, type ChannelEnd, type ChannelOptions } from './channel.ts';

@@ -1,18 +1,31 @@
 /**
  * The outbox in IndexedDB. Each tab has a *slot* of its own in one database, owned through a Web Lock that ends with the
- * tab, so that two tabs never share one. A new tab takes over every slot whose tab is gone: its rows go on under the
- * producers under which they may have been sent.
+ * tab, so that two tabs never share one. A tab takes over every slot whose tab is gone, when it starts and as long as it runs:
+ * the rows go on under the producers under which they may have been sent. It waits in line for the locks of all slots that it
+ * knows of: those in the database when it started, and those that newer tabs announce.
  */
 
 import { HoldfastError } from '@holdfast/wire';
-import type { OutboxChanges, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
+import type { OutboxChanges, OutboxHeir, OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
 import { producerKey } from './outbox.ts';
 import { randomName, systemRandom } from './random.ts';
 
 /** What is used of `navigator.locks`. */
 export interface LockSource {
-  request(name: string, options: { readonly ifAvailable: true }, callback: (lock: unknown) => unknown): Promise<unknown>;
+  /** With `ifAvailable` the callback gets `null` instead of waiting; with `signal` the wait can be given up. */
+  request(
+    name: string,
+    options: { readonly ifAvailable?: true; readonly signal?: AbortSignal },
+    callback: (lock: unknown) => unknown,
+  ): Promise<unknown>;
 }
+
+/** What is used of `BroadcastChannel`. */
+export type BroadcastClass = new (name: string) => {
+  onmessage: ((event: never) => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+};
 
 export interface IndexedDbOutboxOptions {
   /** The database's name; one per application and server. Default `holdfast-outbox`. */
@@ -21,11 +34,18 @@ export interface IndexedDbOutboxOptions {
   readonly indexedDB?: IDBFactory | undefined;
   /** Default: `navigator.locks`. */
   readonly locks?: LockSource | undefined;
+  /** By which tabs hear of newer ones. Default: the platform's; without one a tab takes over after older ones only. */
+  readonly BroadcastChannel?: BroadcastClass | undefined;
 }
 
 /** An outbox that survives reloads. Throws `USAGE` where the platform lacks IndexedDB or Web Locks (a page without TLS has none). */
-export function createIndexedDbOutbox({ name = 'holdfast-outbox', indexedDB, locks }: IndexedDbOutboxOptions = {}): OutboxStore {
-  const platform = globalThis as { indexedDB?: IDBFactory; navigator?: { locks?: LockSource } };
+export function createIndexedDbOutbox({
+  name = 'holdfast-outbox',
+  indexedDB,
+  locks,
+  BroadcastChannel,
+}: IndexedDbOutboxOptions = {}): OutboxStore {
+  const platform = globalThis as { indexedDB?: IDBFactory; navigator?: { locks?: LockSource }; BroadcastChannel?: BroadcastClass };
   const factory = indexedDB ?? platform.indexedDB;
   const lockSource = locks ?? platform.navigator?.locks;
   if (factory === undefined || lockSource === undefined) {
@@ -34,7 +54,7 @@ export function createIndexedDbOutbox({ name = 'holdfast-outbox', indexedDB, loc
       hint: 'Serve the page over HTTPS or from localhost, or use createMemoryOutbox() and lose unsent messages on reload.',
     });
   }
-  return new IndexedDbOutbox(name, factory, lockSource);
+  return new IndexedDbOutbox(name, factory, lockSource, BroadcastChannel ?? platform.BroadcastChannel);
 }
 
 const SLOTS = 'slots';
@@ -74,11 +94,16 @@ class IndexedDbOutbox implements OutboxStore {
   #identity: OutboxIdentity | undefined;
   #releaseSlot: () => void = () => {};
   #last: Promise<unknown> = Promise.resolve();
+  readonly #broadcast: BroadcastClass | undefined;
+  /** Slots whose locks are waited for. */
+  readonly #watched = new Set<string>();
+  #watch: { readonly stop: AbortController; readonly channel: InstanceType<BroadcastClass> | undefined } | undefined;
 
-  constructor(name: string, factory: IDBFactory, locks: LockSource) {
+  constructor(name: string, factory: IDBFactory, locks: LockSource, broadcast: BroadcastClass | undefined) {
     this.#name = name;
     this.#factory = factory;
     this.#locks = locks;
+    this.#broadcast = broadcast;
   }
 
   load(): Promise<OutboxRecord> {
@@ -114,7 +139,36 @@ class IndexedDbOutbox implements OutboxStore {
     });
   }
 
+  watch(heir: OutboxHeir): void {
+    const own = this.#slot;
+    if (own === undefined) return;
+    const stop = new AbortController();
+    const channel = this.#broadcast === undefined ? undefined : new this.#broadcast(this.#name);
+    this.#watch = { stop, channel };
+    // Node's would keep the process alive.
+    (channel as { unref?(): void } | undefined)?.unref?.();
+    const wait = (slot: unknown): void => {
+      if (typeof slot !== 'string' || slot === own || this.#watched.has(slot)) return;
+      this.#watched.add(slot);
+      const inherit = (): Promise<void> => this.#next(() => this.#inherit(slot, heir));
+      // Given up, or the database is gone: the next tab that starts looks at all of them again.
+      this.#locks
+        .request(this.#lockOf(slot), { signal: stop.signal }, inherit)
+        .catch(() => {})
+        .finally(() => this.#watched.delete(slot));
+    };
+    if (channel !== undefined) {
+      channel.onmessage = ({ data }: { data: unknown }) => wait(data);
+      channel.postMessage(own);
+    }
+    void this.#next(async () => {
+      for (const slot of await this.#slots()) wait(slot);
+    }).catch(() => {});
+  }
+
   close(): Promise<void> {
+    this.#watch?.stop.abort();
+    this.#watch?.channel?.close();
     return this.#next(async () => {
       this.#database?.close();
       this.#database = undefined;
@@ -148,11 +202,19 @@ class IndexedDbOutbox implements OutboxStore {
     return database;
   }
 
+  #lockOf(slot: string): string {
+    return `${this.#name}/${slot}`;
+  }
+
+  async #slots(): Promise<string[]> {
+    return (await this.#read((transaction) => transaction.objectStore(SLOTS).getAllKeys())) as string[];
+  }
+
   /** Takes a slot if nobody has it; returns what gives it back. */
   #own(slot: string): Promise<(() => void) | undefined> {
     return new Promise((resolve, reject) => {
       this.#locks
-        .request(`${this.#name}/${slot}`, { ifAvailable: true }, (lock) => {
+        .request(this.#lockOf(slot), { ifAvailable: true }, (lock) => {
           if (lock === null) return resolve(undefined);
           return new Promise<void>((release) => resolve(release));
         })
@@ -162,8 +224,7 @@ class IndexedDbOutbox implements OutboxStore {
 
   /** Takes every slot that nobody has, or a new one; puts each into `owned` as soon as it is. All but the first are emptied into it. */
   async #take(owned: OwnedSlot[]): Promise<OutboxRecord> {
-    const known = (await this.#read((transaction) => transaction.objectStore(SLOTS).getAllKeys())) as string[];
-    for (const slot of known) {
+    for (const slot of await this.#slots()) {
       const release = await this.#own(slot);
       if (release !== undefined) owned.push({ slot, release });
     }
@@ -195,17 +256,36 @@ class IndexedDbOutbox implements OutboxStore {
     return { identity: value?.identity, producers: producers.map(({ producer }) => producer), rows: rows.map(({ row }) => row) };
   }
 
-  /** Moves everything of a dead tab's slot behind the own rows, all at once. */
+  /** The slot's owner is gone, while this tab lives. Its lock is held meanwhile, so that nobody else takes it over. */
+  async #inherit(orphan: string, heir: OutboxHeir): Promise<void> {
+    const slot = this.#slot;
+    if (slot === undefined || this.#database === undefined || !(await this.#slots()).includes(orphan)) return;
+    const left = await this.#record(orphan);
+    const firstId = heir.reserveIds(left.rows.length);
+    if (firstId !== undefined) heir.adopted(await this.#move(orphan, slot, left, firstId));
+  }
+
+  /** Moves everything of a dead tab's slot behind the own rows. */
   async #adopt(slot: string, orphan: string): Promise<void> {
     const own = await this.#record(slot);
-    const { producers, rows } = await this.#record(orphan);
-    const base = own.rows.at(-1)?.id ?? 0;
+    await this.#move(orphan, slot, await this.#record(orphan), (own.rows[own.rows.length - 1]?.id ?? 0) + 1);
+  }
+
+  /** All at once; returns what was moved, as it is in its new slot. */
+  async #move(
+    orphan: string,
+    slot: string,
+    { producers, rows }: OutboxRecord,
+    firstId: number,
+  ): Promise<Pick<OutboxRecord, 'producers' | 'rows'>> {
+    const moved = { producers, rows: rows.map((row, at) => ({ ...row, id: firstId + at })) };
     await this.#write((transaction) => {
-      put(transaction, slot, { producers, rows: rows.map((row, at) => ({ ...row, id: base + 1 + at })) });
+      put(transaction, slot, moved);
       transaction.objectStore(SLOTS).delete(orphan);
       transaction.objectStore(PRODUCERS).delete(within(orphan));
       transaction.objectStore(ROWS).delete(within(orphan));
     });
+    return moved;
   }
 
   #read<T>(ask: (transaction: IDBTransaction) => IDBRequest<T>): Promise<T> {

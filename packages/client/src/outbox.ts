@@ -65,6 +65,14 @@ export interface OutboxChanges {
   readonly rowsGone?: readonly number[];
 }
 
+/** Who takes over what another owner has left. */
+export interface OutboxHeir {
+  /** The first of so many row ids in a row that nothing else gets; `undefined`: nothing is taken over any more. */
+  reserveIds(count: number): number | undefined;
+  /** They belong to this record by now, durably, the rows under the reserved ids. */
+  adopted(left: Pick<OutboxRecord, 'producers' | 'rows'>): void;
+}
+
 /**
  * Where the record lives. Memory, IndexedDB and file implement it; one list of tests holds for all of them. Calls are
  * carried out in their order. Payloads come back as they were put, byte for byte; nobody changes them.
@@ -77,6 +85,8 @@ export interface OutboxStore {
    * owns nothing and may be called again; it is, unless the error is a `HoldfastError` that is not `retryable`.
    */
   load(): Promise<OutboxRecord>;
+  /** Only in stores with several records: from now on, until `close`, takes over those whose owner is gone. Called once, after `load`. */
+  watch?(heir: OutboxHeir): void;
   /** Durable when it resolves. A rejection leaves it open whether anything was stored; the same changes may come again. */
   apply(changes: OutboxChanges): Promise<void>;
   /** Finishes what was handed in and gives up ownership. Idempotent. */

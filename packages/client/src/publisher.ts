@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS, HoldfastError, type Ack, type Data, type ErrorMessage, 
 import type { Clock } from './clock.ts';
 import { Deferred } from './deferred.ts';
 import { Computed } from './observable.ts';
-import type { OutboxIdentity, OutboxRecord, OutboxStore } from './outbox.ts';
+import type { OutboxIdentity, OutboxRecord, OutboxStore, ProducerRecord, RowRecord } from './outbox.ts';
 import { OutboxWriter } from './outbox-writer.ts';
 import { copyPayload, FRAME_KEYS, frameBytes } from './payload.ts';
 import { Pipeline, type PipelineHost } from './pipeline.ts';
@@ -144,7 +144,7 @@ export class Publisher {
   }
 
   #begin({ identity, producers, rows }: OutboxRecord): string {
-    const { client, random, clock } = this.#options;
+    const { client, random } = this.#options;
     const name = client ?? identity?.client ?? randomName(random, 20);
     this.#identity = { ...identity, client: name };
     if (identity?.client !== name) this.#writer.putIdentity(this.#identity);
@@ -153,6 +153,27 @@ export class Publisher {
     this.#nextId = rows.reduce((max, { id }) => Math.max(max, id), 0) + 1;
     // From here on ids are those of the record.
     this.#isLoaded = true;
+    this.#restore(producers, rows);
+    for (const row of early) this.#admit(row);
+    this.#changed();
+    this.#options.store.watch?.({
+      reserveIds: (count) => {
+        if (this.#isClosed) return undefined;
+        this.#nextId += count;
+        return this.#nextId - count;
+      },
+      adopted: (left) => {
+        if (this.#isClosed) return;
+        this.#restore(left.producers, left.rows);
+        this.#changed();
+      },
+    });
+    return name;
+  }
+
+  /** Takes in what an earlier process has left in the record, or another one in its own. */
+  #restore(producers: readonly ProducerRecord[], rows: readonly RowRecord[]): void {
+    const { clock } = this.#options;
     const restored = rows.map(
       (record) =>
         new Row(record, frameBytes(record.items.map((item) => copyPayload('outbox', item, DEPTH_MAX, Number.POSITIVE_INFINITY))), clock),
@@ -161,9 +182,11 @@ export class Publisher {
       const own = restored.filter(
         ({ record }) => record.producer === producer.producer && record.topic === producer.topic && record.isUncertain !== true,
       );
-      if (own.length > 0 || clock.now() - producer.at < PRODUCER_SILENCE_MS)
-        this.#addPipeline(new Pipeline(producer.subject, producer.topic, this.#host, producer)).restore(own);
-      else this.#writer.removeProducer(producer);
+      if (own.length > 0 || clock.now() - producer.at < PRODUCER_SILENCE_MS) {
+        const pipeline = new Pipeline(producer.subject, producer.topic, this.#host, producer);
+        pipeline.restore(own);
+        this.#addPipeline(pipeline);
+      } else this.#writer.removeProducer(producer);
     }
     for (const row of restored) {
       this.#rows.set(row.record.id, row);
@@ -177,12 +200,10 @@ export class Publisher {
       }
       if (!this.#mayBeSent(row)) continue;
       // Whoever logs in first: nobody else was ever known with this record.
-      if (subject === undefined) this.#unbound.push(row);
-      else this.#pipeline(subject, topic).add(row);
+      if (subject !== undefined) this.#pipeline(subject, topic).add(row);
+      else if (this.#subject === undefined) this.#unbound.push(row);
+      else this.#bind(row, this.#subject);
     }
-    for (const row of early) this.#admit(row);
-    this.#changed();
-    return name;
   }
 
   /** Throws `USAGE`, `TOO_DEEP`, `TOO_MANY_KEYS` or `FORBIDDEN_KEY` for a payload that no server takes. Everything else settles the promise. */
