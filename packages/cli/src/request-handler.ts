@@ -34,7 +34,6 @@ const REST = '/v1';
 export function createRequestHandler({ settings, hub, gate, log, revocationLog, operations, web }: RequestHandlerOptions): RequestListener {
   const trusted = settings.trustedProxies ?? (settings.behindProxy ? ['loopback'] : []);
   const proxies = parseTrustedProxies(trusted);
-  const origins = originsOf(settings);
   const rest = createRestApi({
     hub,
     endpoint: new Endpoint({ authenticate: gate.authenticateRequest, authorize: gate.authorize }),
@@ -42,7 +41,7 @@ export function createRequestHandler({ settings, hub, gate, log, revocationLog, 
     tickets: gate.tickets,
     revocations: revocationLog,
     onRecheck: gate.forgetGrants,
-    origins: origins === 'any' ? 'any' : origins.filter(isExact),
+    origins: originsOf(settings),
     trustedProxies: trusted,
     onAnswer: (facts) => log.logger[levelOf(facts.status, log)]({ event: 'request', ...facts }, 'a request was answered'),
   });
@@ -57,11 +56,6 @@ export function createRequestHandler({ settings, hub, gate, log, revocationLog, 
       if (!isAnswered) operations(request, response, () => site(request, response));
     });
   };
-}
-
-/** The REST API compares origins as they are. */
-function isExact(origin: string): boolean {
-  return /^https?:\/\//.test(origin) && !origin.includes('*');
 }
 
 function levelOf(status: number, { format }: ServerLog): 'debug' | 'info' | 'warn' {

@@ -4,7 +4,16 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { clientAddress, parseTrustedProxies, type Authenticate, type Endpoint, type Hub, type Identity } from '@holdfast/server';
+import {
+  type Authenticate,
+  clientAddress,
+  type Endpoint,
+  type Hub,
+  type Identity,
+  type OriginRule,
+  parseOrigins,
+  parseTrustedProxies,
+} from '@holdfast/server';
 import { HoldfastError, isTopicName, type ErrorCode } from '@holdfast/wire';
 import { parseBearer } from './bearer.ts';
 import { createOriginCheck, preflightHeaders } from './cross-origin.ts';
@@ -91,7 +100,7 @@ interface Visit {
 /** Throws `USAGE` for what is no origin or proxy. */
 export function createRestApi(options: RestApiOptions): RestApi {
   const proxies = parseTrustedProxies(options.trustedProxies ?? []);
-  const api = new Api(options);
+  const api = new Api(options, parseOrigins(options.origins ?? [], proxies));
   return async (request, response) => {
     const [path = '', ...rest] = (request.url ?? '').split('?');
     if (path !== BASE && !path.startsWith(`${BASE}/`)) return false;
@@ -117,10 +126,10 @@ class Api {
   readonly #route: (path: string) => Match | undefined = createRouter(ROUTES);
   #underway = 0;
 
-  constructor(options: RestApiOptions) {
+  constructor(options: RestApiOptions, rule: OriginRule) {
     this.#options = options;
     this.#bodyBytesMax = options.bodyBytesMax ?? options.hub.services.limits.frameBytesMax;
-    this.#originOf = createOriginCheck(options.origins ?? []);
+    this.#originOf = createOriginCheck(rule);
   }
 
   async serve(visit: Visit): Promise<void> {
@@ -137,7 +146,7 @@ class Api {
   async #dispatch(visit: Visit): Promise<Answer> {
     const { requestsMax = REQUESTS_MAX } = this.#options;
     const { request, path, query } = visit;
-    const { refusal, headers } = this.#originOf(request.headers);
+    const { refusal, headers } = this.#originOf(request);
     visit.headers = headers;
     if (refusal !== undefined) throw refusal;
     const match = this.#route(path);

@@ -7,6 +7,7 @@ export type { ConnectionFacts, HubEvent } from './events.ts';
 export { isSystemTopic, SYSTEM_PREFIX } from './system-topic.ts';
 export { listen, type HoldfastServer, type ListenOptions } from './listen.ts';
 export { attach, SUBPROTOCOL, type AttachOptions, type Attachment } from './websocket.ts';
+export { parseOrigins, type OriginRequest, type OriginRule } from './origin.ts';
 export type { TlsOptions, TlsStatus } from './tls.ts';
 export { addressGroup, clientAddress, parseTrustedProxies, type AddressedRequest, type TrustedProxies } from './client-address.ts';
 export { Endpoint, type CallContext, type EndpointOptions, type Method } from './endpoint.ts';
