@@ -1,15 +1,13 @@
 /**
- * The figures of docs/durability.md, made from the result files in bench/results, so that no figure stands in a document
- * that no committed result holds. Without an argument the document is brought up to date; `--check` changes nothing and
- * fails if it differs.
+ * The figures of docs/durability.md and docs/connection.md, made from the result files in bench/results, so that no figure
+ * stands in a document that no committed result holds. Without an argument the documents are brought up to date; `--check`
+ * changes nothing and fails if one differs.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { markdownTable, withTables } from './protocol-tables.mjs';
 import { conclude, isMain, root } from './workspace.mjs';
-
-const DOCUMENT = 'docs/durability.md';
 
 /** At least two digits, thousands with commas. */
 export function formatFigure(value) {
@@ -60,23 +58,47 @@ export function outputBlock(result) {
   return `\`\`\`\n$ ${result.command}\n${result.output.join('\n')}\n\`\`\`\n\n${provenanceOf(result)}`;
 }
 
+/** The tables of bench/results/connection.json by the names of their markers, and what was compared where. */
+export function connectionTables({ rows, versions, ...result }) {
+  const measures = [...new Set(rows.map(({ measure }) => measure))];
+  const tables = measures.map((measure) => {
+    const own = rows.filter((row) => row.measure === measure);
+    const headings = [...new Set(own.flatMap((row) => Object.keys(row.figures)))];
+    const cells = own.map(({ name, figures }) => [name, ...headings.map((heading) => cellText(figures[heading]))]);
+    return [measure.replaceAll(' ', '-'), markdownTable([measure === 'goals' ? 'goal' : 'client', ...headings], cells)];
+  });
+  const others = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return { ...Object.fromEntries(tables), compared: `${provenanceOf(result)} Compared with ${others.join(', ')}.` };
+}
+
+function cellText(value) {
+  if (value === undefined) return '';
+  if (value === null) return 'never';
+  return typeof value === 'number' ? value.toLocaleString('en-US') : value;
+}
+
+/** What stands between the markers of each document. */
 function figures() {
   const resultOf = (name) => JSON.parse(readFileSync(join(root, 'bench/results', `${name}.json`), 'utf8'));
   return {
-    append: benchTable(resultOf('append')),
-    'power-loss': powerLossTable(resultOf('power-loss')),
-    replay: outputBlock(resultOf('replay')),
+    'docs/durability.md': {
+      append: benchTable(resultOf('append')),
+      'power-loss': powerLossTable(resultOf('power-loss')),
+      replay: outputBlock(resultOf('replay')),
+    },
+    'docs/connection.md': connectionTables(resultOf('connection')),
   };
 }
 
 if (isMain(import.meta)) {
-  const path = join(root, DOCUMENT);
-  const text = readFileSync(path, 'utf8');
-  const filled = withTables(text, figures(), DOCUMENT);
   const isCheck = process.argv.includes('--check');
-  if (!isCheck) writeFileSync(path, filled);
-  conclude(
-    isCheck && filled !== text ? [`${DOCUMENT} differs from bench/results: run node scripts/figures.mjs`] : [],
-    `the figures of ${DOCUMENT} are those of bench/results`,
-  );
+  const failures = [];
+  for (const [document, tables] of Object.entries(figures())) {
+    const path = join(root, document);
+    const text = readFileSync(path, 'utf8');
+    const filled = withTables(text, tables, document);
+    if (!isCheck) writeFileSync(path, filled);
+    else if (filled !== text) failures.push(`${document} differs from bench/results: run node scripts/figures.mjs`);
+  }
+  conclude(failures, 'the figures of docs/durability.md and docs/connection.md are those of bench/results');
 }
