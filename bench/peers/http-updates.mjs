@@ -34,7 +34,8 @@ const server = createServer((request, response) => {
     });
   } else if (pathname === '/at') answer(response, updates.length);
   else if (pathname === '/poll') answer(response, after);
-  else if (pathname === '/long') after < updates.length ? answer(response, after) : waiting.push({ response, after });
+  else if (pathname === '/long' && after < updates.length) answer(response, after);
+  else if (pathname === '/long') waiting.push({ response, after });
   else {
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     response.write(': ready\n\n');

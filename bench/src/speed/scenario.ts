@@ -58,12 +58,12 @@ export function scaled(count: number, { divisor }: Plan): number {
   return Math.max(1, Math.round(count / divisor));
 }
 
-export const CPU_PER_DELIVERY: Metric = { name: 'cpuMicros', title: 'server CPU per delivery', unit: 'µs' };
-export const PER_CORE_SECOND: Metric = { name: 'perCoreSecond', title: 'deliveries per second of a core', unit: '/s' };
+const CPU_PER_DELIVERY: Metric = { name: 'cpuMicros', title: 'server CPU per delivery', unit: 'µs' };
+const PER_CORE_SECOND: Metric = { name: 'perCoreSecond', title: 'deliveries per second of a core', unit: '/s' };
 export const PER_SECOND: Metric = { name: 'perSecond', title: 'deliveries per second', unit: '/s' };
 export const P50: Metric = { name: 'p50Ms', title: 'latency p50', unit: 'ms' };
 export const P99: Metric = { name: 'p99Ms', title: 'latency p99', unit: 'ms' };
-export const BYTES: Metric = { name: 'bytes', title: 'bytes per delivery', unit: 'B' };
+const BYTES: Metric = { name: 'bytes', title: 'bytes per delivery', unit: 'B' };
 /** How busy the generator was: near 1 it is the generator that was measured. */
 export const GENERATOR: Metric = { name: 'generatorShare', title: "generator's share of its core", unit: '' };
 

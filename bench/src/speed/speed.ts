@@ -71,7 +71,7 @@ function told({ metrics }: Scenario, sample: Sample): string {
 }
 
 /** At least two digits, thousands with commas. */
-export function formatFigure(value: number): string {
+function formatFigure(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(2);
 }
 
