@@ -89,7 +89,7 @@ export function closeFrame(code: number, reason: string | readonly number[] = ''
   return frame(CLOSE, [code >> 8, code & 255, ...bytes], options);
 }
 
-export function hex(bytes: Iterable<number>): string {
+function hex(bytes: Iterable<number>): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
