@@ -56,7 +56,6 @@ describe('a short run', () => {
       'holdfast client': arrived,
       'holdfast connection': arrived,
       partysocket: arrived,
-      'reconnecting-websocket': arrived,
     });
     const { 'holdfast client': ours, 'websocket-ts': wrapper, 'socket.io': plain, 'socket.io, retries': retrying } = of('freezes');
     expect(ours).toMatchObject({ acknowledged: ours!['sent'], arrived: ours!['sent'], lost: 0, doubled: 0, 'out of order': 0 });
