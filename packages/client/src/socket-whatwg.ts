@@ -63,8 +63,10 @@ function listen(socket: WebSocketLike, events: SocketEvents): ClientSocket {
   socket.onclose = ({ code = 1006, reason }: { code?: number; reason?: unknown }) => {
     if (isOver) return;
     isOver = true;
-    const clean = code !== 1006;
-    events.onClose({ code, reason: typeof reason === 'string' ? reason : '', clean, ...(clean ? {} : failureOf(failure, isOpen)) });
+    const said = typeof reason === 'string' ? reason : '';
+    if (code !== 1006) return events.onClose({ code, reason: said, clean: true });
+    // Nobody said goodbye: a reason is React Native's sentence on what went wrong.
+    events.onClose({ code, reason: '', clean: false, ...failureOf(failure ?? (said === '' ? undefined : { message: said }), isOpen) });
   };
   return {
     get bufferedBytes() {

@@ -6,7 +6,7 @@ import { createClient } from './client.ts';
 import type { ServerPort } from './memory-network.testing.ts';
 import { ScriptedServer } from './scripted-server.testing.ts';
 import { webSocketFactory } from './socket-class.ts';
-import type { ClientSocket, SocketEvents } from './socket.ts';
+import type { ClientSocket, SocketEnd, SocketEvents } from './socket.ts';
 
 let acceptor: WebSocketServer;
 let url: string;
@@ -126,6 +126,35 @@ describe('a socket from a WebSocket class', () => {
     socket.abandon();
     tell();
     expect([events, hollow!.closed, hollow!.binaryType]).toEqual([[], 1, 'arraybuffer']);
+  });
+
+  it('finds React Native’s sentence on what went wrong, in the error or as the reason of the close', () => {
+    const made: Native[] = [];
+    class Native {
+      binaryType = '';
+      onopen: ((event: never) => void) | null = null;
+      onmessage: ((event: never) => void) | null = null;
+      onclose: ((event: never) => void) | null = null;
+      onerror: ((event: never) => void) | null = null;
+      constructor() {
+        made.push(this);
+      }
+      send(): void {}
+      close(): void {}
+    }
+    const ends: SocketEnd[] = [];
+    const listener = { onOpen: () => {}, onMessage: () => {}, onClose: (end: SocketEnd) => ends.push(end) };
+    const open = webSocketFactory(Native);
+    for (let n = 0; n < 3; n++) open('ws://x', { protocols: [] }, listener);
+    made[0]!.onerror!({ message: "Expected HTTP 101 response but was '403 Forbidden'" } as never);
+    made[0]!.onclose!({ code: 1006, reason: undefined } as never);
+    made[1]!.onclose!({ code: 1006, reason: 'Received bad response code from server: 401.' } as never);
+    made[2]!.onclose!({ code: 1006, reason: 'Failed to connect to /127.0.0.1:3000' } as never);
+    expect(ends.map(({ code, reason, clean, httpStatus, cause }) => [code, reason, clean, httpStatus, cause?.code])).toEqual([
+      [1006, '', false, 403, 'UPGRADE_REFUSED'],
+      [1006, '', false, 401, 'UPGRADE_REFUSED'],
+      [1006, '', false, undefined, 'NETWORK'],
+    ]);
   });
 
   it('needs a class, and says where to get one', () => {

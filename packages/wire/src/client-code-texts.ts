@@ -42,7 +42,8 @@ type ClientCode =
   | 'INVALID_URL'
   | 'CONNECT_TIMEOUT'
   | 'NETWORK'
-  | 'CONNECTION_LOST';
+  | 'CONNECTION_LOST'
+  | 'PROTOCOL_ERROR';
 
 export const CLIENT_TEXTS: Readonly<Record<ClientCode, ErrorText>> = {
   BAD_JSON: {
@@ -160,6 +161,10 @@ export const CLIENT_TEXTS: Readonly<Record<ClientCode, ErrorText>> = {
   CONNECTION_LOST: {
     meaning: 'The connection broke without a goodbye.',
     hint: 'Connect again.',
+  },
+  PROTOCOL_ERROR: {
+    meaning: 'The peer broke the WebSocket protocol.',
+    hint: 'Check the server, and proxies between here and there.',
   },
 };
 

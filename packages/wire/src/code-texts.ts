@@ -140,10 +140,6 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
     meaning: 'The server answered, but not with a WebSocket.',
     hint: 'The HTTP status says why: 401 and 403 are about credentials, 404 about the path, 502 and 503 about the server behind a proxy.',
   },
-  PROTOCOL_ERROR: {
-    meaning: 'The peer broke the WebSocket protocol.',
-    hint: 'Check the server, and proxies between here and there.',
-  },
 };
 
 /** What each close code means (HF-11). */
