@@ -40,7 +40,7 @@ export function LinkBar({ state, isPulled, onPull, onPutBack, onRetry }: LinkBar
 
 /** There was a connection, or there should have been one. */
 function isLost({ phase, attempt }: LinkState): boolean {
-  return phase === 'closed' || phase === 'waiting' || (phase === 'connecting' && attempt > 0);
+  return phase === 'closed' || phase === 'waiting' || phase === 'offline' || (phase === 'connecting' && attempt > 0);
 }
 
 /** The time, anew four times a second while it is needed. */

@@ -24,6 +24,8 @@ describe('linkWords', () => {
 
   it('counts the seconds down, and spares the ears', () => {
     const waiting = { phase: 'waiting', attempt: 1, queuedCount: 2 } as const;
+    expect(words({ ...waiting, phase: 'offline' })[1]).toBe('No network');
+    expect(words({ phase: 'suspect' }).slice(0, 2)).toEqual(['busy', 'No answer, asking']);
     expect(words({ ...waiting, retryAtMs: 12_400 })[1]).toBe('Reconnecting in 3 s');
     expect(words({ ...waiting, retryAtMs: 10_001 })[1]).toBe('Reconnecting in 1 s');
     expect(words({ ...waiting, retryAtMs: 9_000 })[1]).toBe('Reconnecting now');

@@ -23,6 +23,10 @@ export function linkWords(state: LinkState, isPulled: boolean, nowMs: number): L
   switch (phase) {
     case 'open':
       return say(queuedCount === 0 ? 'calm' : 'busy', 'Connected');
+    case 'suspect':
+      return say('busy', 'No answer, asking');
+    case 'offline':
+      return say('cut', 'No network');
     case 'waiting':
       return say('cut', `Reconnecting ${secondsWords(state.retryAtMs, nowMs)}`, 'Reconnecting');
     case 'closed':

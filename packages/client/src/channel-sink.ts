@@ -4,13 +4,13 @@
  */
 
 import { HoldfastError } from '@holdfast/wire';
-import { assertClose, assertMessage, usage } from './channel-arguments.ts';
+import { assertClose, assertMessage } from './channel-arguments.ts';
 import type { ChannelEnd } from './channel.ts';
 import type { Message } from './channel-stream.ts';
 import type { Clock } from './clock.ts';
 import { Deferred, ignorable } from './deferred.ts';
+import { Pours, type MessageSource } from './message-source.ts';
 import type { ClientSocket } from './socket.ts';
-import { ASYNC_ITERATOR } from './symbols.ts';
 
 /** Where messages go. None of its promises is an unhandled rejection when nobody awaits it. */
 export interface ChannelSink {
@@ -26,7 +26,7 @@ export interface ChannelSink {
    * Sends all of a source, pulling its next message when there is room. Resolves at its end; rejects as `add` does, or with
    * the source's own error, and then has returned the source's iterator. Does not close the channel.
    */
-  addStream(source: AsyncIterable<Message> | Iterable<Message>): Promise<void>;
+  addStream(source: MessageSource): Promise<void>;
   /**
    * Says goodbye: with no code, with 1000, or with one from 3000 to 4999; the reason has at most 123 bytes of UTF-8. Before
    * the channel is open it ends the attempt. Resolves, never rejects, when the channel is over: at the latest when the peer
@@ -67,8 +67,7 @@ export class Outlet implements ChannelSink {
   #crowded: Deferred<void>[] = [];
   #timer: unknown;
   #refusal: HoldfastError | undefined;
-  /** Ends of the `addStream`s under way. */
-  readonly #stops = new Set<(error: HoldfastError) => void>();
+  readonly #pours = new Pours();
 
   constructor(options: SinkOptions) {
     this.#options = options;
@@ -93,9 +92,8 @@ export class Outlet implements ChannelSink {
     return taken.promise;
   }
 
-  addStream(source: AsyncIterable<Message> | Iterable<Message>): Promise<void> {
-    const iterator = iteratorOf(source);
-    return ignorable(this.#pour(iterator));
+  addStream(source: MessageSource): Promise<void> {
+    return ignorable(this.#pours.pour(source, (message) => this.add(message)));
   }
 
   close(code?: number, reason = ''): Promise<ChannelEnd> {
@@ -121,7 +119,7 @@ export class Outlet implements ChannelSink {
     if (this.#refusal !== undefined) return;
     this.#refusal = error;
     for (const { taken } of this.#early.splice(0)) taken.reject(error);
-    for (const stop of this.#stops) stop(error);
+    this.#pours.stop(error);
   }
 
   /** The channel is over. `isClean`: the peer said goodbye after all that was sent before. */
@@ -153,50 +151,8 @@ export class Outlet implements ChannelSink {
   #hasRoom(): boolean {
     return this.#socket!.bufferedBytes <= this.#options.highWaterBytes;
   }
-
-  async #pour(iterator: AsyncIterator<Message> | Iterator<Message>): Promise<void> {
-    try {
-      for (;;) {
-        const { done, value } = await this.#orStop(iterator.next());
-        if (done === true) return;
-        await this.add(value);
-      }
-    } catch (error) {
-      // A source that does not end at once is not waited for.
-      void Promise.resolve(iterator.return?.()).catch(() => {});
-      throw error;
-    }
-  }
-
-  /** A step of a source, or the channel's end if that comes first. */
-  #orStop<T>(step: Promise<T> | T): Promise<T> {
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    return new Promise((resolve, reject) => {
-      this.#stops.add(reject);
-      Promise.resolve(step).then(
-        (value) => {
-          this.#stops.delete(reject);
-          resolve(value);
-        },
-        (error: Error) => {
-          this.#stops.delete(reject);
-          reject(error);
-        },
-      );
-    });
-  }
 }
 
 function refused(error: HoldfastError): Promise<never> {
   return ignorable(Promise.reject(error));
-}
-
-function iteratorOf(source: unknown): AsyncIterator<Message> | Iterator<Message> {
-  // A string is iterable, but hardly meant.
-  if (typeof source === 'object' && source !== null) {
-    const given = source as Partial<Record<symbol | string, () => AsyncIterator<Message>>>;
-    const iterate = given[ASYNC_ITERATOR] ?? given[Symbol.iterator];
-    if (typeof iterate === 'function') return iterate.call(source);
-  }
-  throw usage('a source of messages is an iterable or an async iterable');
 }

@@ -1,7 +1,7 @@
 /** The binary frames (PROTOCOL.md HF-9): a kind byte, varints, short strings, then raw bytes to the end of the frame. */
 
 import { HoldfastError } from './error.ts';
-import { decodeUtf8, encodeUtf8 } from './utf8.ts';
+import { decodeUtf8, encodeUtf8 } from '#codecs';
 
 const KIND_PUBLISH = 0x01;
 const KIND_ENTRY = 0x02;

@@ -1,6 +1,6 @@
 /** How a payload travels inside JSON: `data`, or `bytes` in base64 (PROTOCOL.md HF-1.6). */
 
-import { decodeBase64, encodeBase64 } from './base64.ts';
+import { decodeBase64, encodeBase64 } from '#codecs';
 import { HoldfastError } from './error.ts';
 import { isJsonObject, type Json } from './json.ts';
 import type { Data } from './messages.ts';
