@@ -443,6 +443,38 @@ describe('goaway (HF-8.3)', () => {
   });
 });
 
+describe('pause() and resume()', () => {
+  it('keeps what is published, connects at once, and resumes', async () => {
+    const client = await world.connected();
+    client.pause();
+    const published = client.topic('chat/1').publish('later');
+    await world.clock.advance(60_000);
+    expect([phaseOf(client), world.server.connections.size, world.network.connectCount]).toEqual(['idle', 0, 1]);
+    client.resume();
+    await world.clock.advance(10);
+    expect((await published).offset).toBe(1);
+  });
+
+  it('before the outbox is loaded counts too', async () => {
+    const client = world.client();
+    client.pause();
+    await world.clock.advance(60_000);
+    expect([phaseOf(client), world.network.connectCount]).toEqual(['idle', 0]);
+    client.resume();
+    await world.clock.advance(10);
+    expect(phaseOf(client)).toBe('open');
+  });
+});
+
+it('takes another address where the first cannot be had', async () => {
+  world.network.isUnreachable = true;
+  const client = world.client({ url: ['ws://one', 'ws://two'] });
+  await world.clock.advance(5);
+  world.network.isUnreachable = false;
+  await world.clock.advance(250);
+  expect([phaseOf(client), client.status.getSnapshot().endpoint]).toEqual(['open', 'ws://two']);
+});
+
 describe('close()', () => {
   it('closes the socket with 1000, and nothing comes after it', async () => {
     const client = await world.connected();
