@@ -112,6 +112,7 @@ export class Wiretap {
       case 'error':
       case 'presence':
       case 'register':
+      case 'expiring':
       case 'goaway':
       case 'ping':
       case 'pong':
