@@ -14,5 +14,5 @@ export async function assertControl({ hub, endpoint, identity, isBackEnd }: Rout
     throw new HoldfastError('FORBIDDEN', `"${identity.subject}" is no back end`, { hint: 'Use an API key.' });
   }
   const question = { identity, action: 'call', topic: `holdfast/${control}` } as const;
-  await hub.services.inTime(`authorize (call "holdfast/${control}")`, Promise.resolve(endpoint.ask(question)));
+  await hub.services.inTime(`authorize (call "holdfast/${control}")`, Promise.resolve(endpoint.ask(question, hub.services.clock)));
 }

@@ -157,7 +157,7 @@ const remove: Route = {
 async function assertTopic({ hub, endpoint, identity, topic }: RouteContext): Promise<void> {
   if (!endpoint.hasTopic(topic) || !hub.services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
   const question = { identity, action: 'publish', topic } as const;
-  await hub.services.inTime(`authorize (publish "${topic}")`, Promise.resolve(endpoint.ask(question)));
+  await hub.services.inTime(`authorize (publish "${topic}")`, Promise.resolve(endpoint.ask(question, hub.services.clock)));
 }
 
 function countOf(query: URLSearchParams, name: string): number | undefined {

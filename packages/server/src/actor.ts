@@ -127,7 +127,7 @@ export class Actor {
   async #ask(action: Action, topic: string): Promise<Grant> {
     if (this.#endpoint === undefined) return {};
     if (!this.#endpoint.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
-    const grant = this.#endpoint.ask({ identity: this.identity, action, topic });
+    const grant = this.#endpoint.ask({ identity: this.identity, action, topic }, this.#services.clock);
     return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
   }
 

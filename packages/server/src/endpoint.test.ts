@@ -3,11 +3,12 @@ import { Endpoint } from './endpoint.ts';
 import { anonymous, type Authorize, type Grant, type Question } from './rights.ts';
 
 const question: Question = { identity: { subject: 'alice' }, action: 'publish', topic: 't' };
+const NOW_MS = 1_000;
 const credentials = { client: 'tab-1234567890', address: '', headers: {}, url: '/', protocols: [] };
 
 function ask(answer: unknown): Promise<Grant> {
   // As `Operations` does: a refusal at once and one that comes later are the same to who asks.
-  return (async () => new Endpoint({ authorize: (() => answer) as Authorize }).ask(question))();
+  return (async () => new Endpoint({ authorize: (() => answer) as Authorize }).ask(question, { now: () => NOW_MS }))();
 }
 
 describe('HF-5.10: only what is clearly a grant allows', () => {
@@ -15,7 +16,7 @@ describe('HF-5.10: only what is clearly a grant allows', () => {
     [true, {}],
     [{ floor: 3 }, { floor: 3 }],
     [Promise.resolve(true), {}],
-    [Promise.resolve({ untilMs: 5 }), { untilMs: 5 }],
+    [Promise.resolve({ untilMs: NOW_MS + 1 }), { untilMs: NOW_MS + 1 }],
   ])('%o', async (answer, grant) => {
     expect(await ask(answer)).toEqual(grant);
   });
@@ -30,8 +31,15 @@ describe('HF-5.10: only what is clearly a grant allows', () => {
     },
   );
 
+  test.each([{ untilMs: NOW_MS }, Promise.resolve({ untilMs: 0 }), { untilMs: 'never' }])(
+    'a grant that has ended does not: %o',
+    async (answer) => {
+      await expect(ask(answer)).rejects.toMatchObject({ code: 'FORBIDDEN', message: 'the right to publish "t" has ended' });
+    },
+  );
+
   test('a hook that answers at once is answered at once: no publish loses its turn', () => {
-    expect(new Endpoint().ask(question)).toEqual({});
+    expect(new Endpoint().ask(question, { now: () => NOW_MS })).toEqual({});
   });
 });
 

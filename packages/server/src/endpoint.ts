@@ -1,6 +1,7 @@
 /** What one path of a server allows: its topics, its rights, its methods, its plain handler (PROTOCOL.md HF-2.2). */
 
 import { HoldfastError, type Json } from '@holdfast/wire';
+import type { Clock } from './clock.ts';
 import type { PlainHandler } from './plain.ts';
 import { anonymous, grantOf, type Authenticate, type Authorize, type Grant, type Identity, type Question } from './rights.ts';
 import { isThenable } from './thenable.ts';
@@ -49,9 +50,9 @@ export class Endpoint {
   }
 
   /** A grant, at once if the hook answers at once. Throws or rejects with `FORBIDDEN`, or with what the hook threw. */
-  ask(question: Question): Grant | Promise<Grant> {
+  ask(question: Question, clock: Pick<Clock, 'now'>): Grant | Promise<Grant> {
     const answer: unknown = this.#authorize(question);
-    return isThenable(answer) ? Promise.resolve(answer).then((later) => grantOf(later, question)) : grantOf(answer, question);
+    return isThenable(answer) ? Promise.resolve(answer).then((later) => grantOf(later, question, clock)) : grantOf(answer, question, clock);
   }
 
   /** Throws `UNKNOWN_METHOD`. */

@@ -1,7 +1,7 @@
 import { HoldfastError, type Json } from '@holdfast/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Endpoint } from './endpoint.ts';
-import type { Action } from './rights.ts';
+import type { Action, Authorize } from './rights.ts';
 import { Stage, type StageClient } from './stage.testing.ts';
 
 let stage: Stage;
@@ -75,6 +75,22 @@ describe('HF-6: publish', () => {
     client.publish('t', 1, 'a', { epoch: 'another' });
     client.publish('t', 1, 'a', { epoch: stage.disk.topics.get('t')!.epoch });
     expect(await happened(client)).toMatchObject([{ code: 'EPOCH_CHANGED' }, { offset: 2 }]);
+  });
+
+  test('HF-5.10: a right that has ended allows no action any more', async () => {
+    const untilMs = stage.clock.now() + 1_000;
+    const authorize: Authorize = ({ action }) => action === 'subscribe' || { untilMs };
+    const client = await stage.join({ subscribe: [{ id: 0, topic: 't' }] }, new Endpoint({ authorize, methods: { m: () => 1 } }));
+    await stage.clock.advance(1_000);
+    client.take();
+    client.publish('t', 1, 'a');
+    client.send({ type: 'read', id: 1, topic: 't', after: 0 });
+    client.send({ type: 'register', id: 2, topic: 't', key: 'k', merge: 'replace', value: 1 });
+    client.send({ type: 'call', id: 3, method: 'm', data: null });
+    client.send({ type: 'presence', id: 4, topic: 't', state: {} });
+    client.send({ type: 'signal', topic: 't', data: 1 });
+    const codes = (await happened(client)).map((message) => (message as { readonly code?: string }).code);
+    expect(codes).toEqual(Array.from({ length: 6 }, () => 'FORBIDDEN'));
   });
 
   test('HF-6.4: rights that are not given spend the seq; the same after a restart', async () => {

@@ -202,7 +202,7 @@ export class Operations implements PublishSource, Subscriber {
 
   #question(action: Action, topic: string, identity: Identity, key?: string): Grant | Promise<Grant> {
     if (action !== 'call' && !this.#isTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
-    return this.#connection.endpoint.ask({ identity, action, topic, ...(key === undefined ? {} : { key }) });
+    return this.#connection.endpoint.ask({ identity, action, topic, ...(key === undefined ? {} : { key }) }, this.#services.clock);
   }
 
   #isTopic(topic: string): boolean {

@@ -193,7 +193,7 @@ export class PlainSession implements PlainClient {
   async #ask(action: Action, topic: string): Promise<Grant> {
     const { endpoint } = this.#connection;
     if (!endpoint.hasTopic(topic) || !this.#services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
-    const grant = endpoint.ask({ identity: this.identity, action, topic });
+    const grant = endpoint.ask({ identity: this.identity, action, topic }, this.#services.clock);
     return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
   }
 }

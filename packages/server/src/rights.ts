@@ -1,6 +1,7 @@
 /** Who a client is, and what it may do: the two hooks that an application gives. Asked on every action (PROTOCOL.md HF-5.10). */
 
 import { HoldfastError } from '@holdfast/wire';
+import type { Clock } from './clock.ts';
 
 /** Who the credentials say the client is. */
 export interface Identity {
@@ -49,7 +50,7 @@ export interface Question {
 export interface Grant {
   /** The first offset that may be seen; earlier ones become a gap with reason `floor`. */
   readonly floor?: number;
-  /** The wall-clock time (ms) at which the right ends; the cursor then pauses. */
+  /** The wall-clock time (ms) at which the right ends: nothing is allowed from then on, and a cursor pauses. */
   readonly untilMs?: number;
 }
 
@@ -79,9 +80,17 @@ export function isCredentialRefusal({ code }: HoldfastError): boolean {
   return code === 'UNAUTHENTICATED' || code === 'TOKEN_EXPIRED' || code === 'REVOKED';
 }
 
-/** Turns the hook's answer into a grant or a refusal that says what was missing. Whatever is neither `true` nor a grant refuses. */
-export function grantOf(answer: unknown, { identity, action, topic }: Question): Grant {
+/**
+ * Turns the hook's answer into a grant or a refusal that says what was missing. Whatever is neither `true` nor a grant refuses,
+ * and so does a grant that has ended.
+ */
+export function grantOf(answer: unknown, { identity, action, topic }: Question, clock: Pick<Clock, 'now'>): Grant {
   if (answer === true) return {};
-  if (typeof answer === 'object' && answer !== null) return answer;
+  if (typeof answer === 'object' && answer !== null) {
+    const { untilMs = Infinity } = answer as Grant;
+    // Not the other way round: what is no number allows nothing.
+    if (clock.now() < untilMs) return answer;
+    throw new HoldfastError('FORBIDDEN', `the right to ${action} "${topic}" has ended`);
+  }
   throw new HoldfastError('FORBIDDEN', `"${identity.subject}" may not ${action} "${topic}"`);
 }
