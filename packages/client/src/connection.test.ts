@@ -571,18 +571,11 @@ describe('flush() and close()', () => {
 });
 
 it('refuses options that cannot work, at once', () => {
-  const refused = (options: Partial<ConnectionOptions>): unknown => {
-    try {
-      connect(options);
-    } catch (error) {
-      return (error as HoldfastError).code;
-    }
-    return undefined;
-  };
-  expect(refused({ urls: 'http://x' })).toBe('INVALID_URL');
-  expect(refused({ urls: [] })).toBe('USAGE');
-  expect(refused({ queue: { countMax: 0 } })).toBe('USAGE');
-  expect(refused({ heartbeat: { intervalMs: -1 } })).toBe('USAGE');
+  const usage = expect.objectContaining({ code: 'USAGE' }) as Error;
+  expect(() => connect({ urls: 'http://x' })).toThrow(expect.objectContaining({ code: 'INVALID_URL' }));
+  expect(() => connect({ urls: [] })).toThrow(usage);
+  expect(() => connect({ queue: { countMax: 0 } })).toThrow(usage);
+  expect(() => connect({ heartbeat: { intervalMs: -1 } })).toThrow(usage);
   expect(sockets.all.length).toBe(0);
 });
 
