@@ -69,3 +69,22 @@ test('there are only so many; those that ran out make room, good ones do not', a
   expect(tickets.count).toBe(2);
   expect(tickets.redeem(second.ticket)).toEqual(alice);
 });
+
+test('one subject cannot use up what is there for all', async () => {
+  const clock = new WallClock();
+  const tickets = createTickets({ clock, subjectTicketsMax: 2, lifetimeMs: 1_000 });
+  const first = tickets.issue(alice);
+  tickets.issue(alice);
+  expect(await refusalOf(() => tickets.issue(alice))).toMatchObject({
+    code: 'OVERLOADED',
+    message: '2 tickets of this subject are waiting to be used',
+    retryAfterMs: 1_000,
+  });
+  tickets.issue({ subject: 'bob' });
+  tickets.redeem(first.ticket);
+  tickets.issue(alice);
+  expect(tickets.count).toBe(3);
+  clock.nowMs += 1_000;
+  tickets.issue(alice);
+  expect(tickets.count).toBe(1);
+});

@@ -22,6 +22,8 @@ export interface TicketsOptions {
   readonly lifetimeMs?: number;
   /** How many may be good at a time. Default 10 000. */
   readonly ticketsMax?: number;
+  /** How many of one subject: nobody may use up what is there for all. Default 1 000. */
+  readonly subjectTicketsMax?: number;
 }
 
 export interface Ticket {
@@ -33,7 +35,8 @@ export interface Ticket {
 export interface Tickets {
   /**
    * A ticket for whoever has this identity; the connection that it opens has all of it, with the end and the id of the
-   * credentials. Throws `TOKEN_EXPIRED` if they have ended, and `OVERLOADED` if there are as many tickets as there may be.
+   * credentials. Throws `TOKEN_EXPIRED` if they have ended, and `OVERLOADED` if there are as many tickets as there may be, in all
+   * or of its subject.
    */
   issue(identity: Identity): Ticket;
   /** Takes a ticket in, once. Throws `UNAUTHENTICATED`. */
@@ -52,35 +55,50 @@ export function createTickets({
   random = randomBytes,
   lifetimeMs = 30_000,
   ticketsMax = 10_000,
+  subjectTicketsMax = 1_000,
 }: TicketsOptions = {}): Tickets {
   // By hash: who reads the memory of the process cannot use them, and how long a comparison takes says nothing.
   const kept = new Map<string, Kept>();
+  const countOf = new Map<string, number>();
 
   function issue(identity: Identity): Ticket {
     if (!isIdText(identity.subject)) throw new HoldfastError('USAGE', 'a ticket is for an identity with a subject of 1 to 256 characters');
     const nowMs = clock.now();
     if (identity.expiresAtMs !== undefined && identity.expiresAtMs <= nowMs) throw new HoldfastError('TOKEN_EXPIRED');
-    if (kept.size >= ticketsMax) forget(nowMs);
-    if (kept.size >= ticketsMax) {
-      throw new HoldfastError('OVERLOADED', `${ticketsMax} tickets are waiting to be used`, { retryAfterMs: lifetimeMs });
-    }
+    if (lackFor(identity) !== undefined) forget(nowMs);
+    const lack = lackFor(identity);
+    if (lack !== undefined) throw new HoldfastError('OVERLOADED', `${lack} are waiting to be used`, { retryAfterMs: lifetimeMs });
     const ticket = TICKET_PREFIX + Buffer.from(random(RANDOM_BYTES)).toString('base64url');
     const expiresAtMs = Math.min(nowMs + lifetimeMs, identity.expiresAtMs ?? Infinity);
     kept.set(hashOf(ticket), { identity, expiresAtMs });
+    countOf.set(identity.subject, (countOf.get(identity.subject) ?? 0) + 1);
     return { ticket, expiresAtMs };
   }
 
   function redeem(ticket: string): Identity {
     const hash = hashOf(ticket);
     const found = kept.get(hash);
-    kept.delete(hash);
     if (found === undefined) throw refusal('the ticket is not known here: it was used already, has run out, or is of another server');
+    drop(hash, found);
     if (found.expiresAtMs <= clock.now()) throw refusal('the ticket has run out');
     return found.identity;
   }
 
   function forget(nowMs: number): void {
-    for (const [hash, { expiresAtMs }] of kept) if (expiresAtMs <= nowMs) kept.delete(hash);
+    for (const [hash, one] of kept) if (one.expiresAtMs <= nowMs) drop(hash, one);
+  }
+
+  function drop(hash: string, { identity: { subject } }: Kept): void {
+    kept.delete(hash);
+    const count = countOf.get(subject)! - 1;
+    if (count === 0) countOf.delete(subject);
+    else countOf.set(subject, count);
+  }
+
+  /** Of what there is no more room. */
+  function lackFor({ subject }: Identity): string | undefined {
+    if (kept.size >= ticketsMax) return `${ticketsMax} tickets`;
+    return (countOf.get(subject) ?? 0) >= subjectTicketsMax ? `${subjectTicketsMax} tickets of this subject` : undefined;
   }
 
   return {
