@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { createApiKeys, createCapabilities, generateSecret, type ApiKey } from './index.ts';
+import { createApiKeys, createCapabilities, createRevocations, generateSecret, type ApiKey } from './index.ts';
 import { refusalOf } from './refusal.testing.ts';
 
 const [one, two] = [generateSecret(), generateSecret()];
@@ -11,8 +11,8 @@ test('a key gives its back end, given as it is or as its hash', () => {
     { name: 'billing', key: one },
     { name: 'mailer', sha256: sha256(two).toUpperCase(), capabilities: { 'mail/*': ['publish'] } },
   ]);
-  expect(find(one)).toEqual({ subject: 'server:billing', claims: { holdfast: { '*': ['*'], 'holdfast/*': ['*'] } } });
-  expect(find(two)).toEqual({ subject: 'server:mailer', claims: { holdfast: { 'mail/*': ['publish'] } } });
+  expect(find(one)).toMatchObject({ subject: 'server:billing', claims: { holdfast: { '*': ['*'], 'holdfast/*': ['*'] } } });
+  expect(find(two)).toMatchObject({ subject: 'server:mailer', claims: { holdfast: { 'mail/*': ['publish'] } } });
   for (const other of ['', one.slice(1), `${one} `, sha256(two), 'x'.repeat(1_000_000)]) expect(find(other)).toBeUndefined();
 });
 
@@ -35,6 +35,16 @@ test('two of one name while a key is being changed', () => {
     { name: 'billing', key: two },
   ]);
   expect([find(one)?.subject, find(two)?.subject]).toEqual(['server:billing', 'server:billing']);
+});
+
+test('who signs everybody out does not lock out the back ends, who alone can take it back', () => {
+  const identity = createApiKeys([{ name: 'billing', key: one }])(one)!;
+  const revocations = createRevocations();
+  revocations.revoke({ issuedBeforeMs: Date.now() + 1_000 });
+  expect(revocations.isRevoked({ subject: 'alice' })).toBe(true);
+  expect(revocations.isRevoked(identity)).toBe(false);
+  revocations.revoke({ subject: 'server:billing' });
+  expect(revocations.isRevoked(identity)).toBe(true);
 });
 
 describe('refused at once', () => {

@@ -24,6 +24,11 @@ export interface ApiKey {
 export type ApiKeys = (key: string) => Identity | undefined;
 
 const KEY_LENGTH_MIN = 32;
+/**
+ * A key is good for as long as the configuration has it, so none was issued before any time: who signs everybody out must not
+ * lock out the back ends, since only they can take that back.
+ */
+const ISSUED_AT_MS = Number.MAX_SAFE_INTEGER;
 const EVERYTHING: Capabilities = { '*': ['*'], 'holdfast/*': ['*'] };
 
 /** Throws `USAGE` for a short key, a hash that is none, a name or capabilities with a mistake, and for two equal keys. */
@@ -62,7 +67,7 @@ function identityOf({ name, capabilities = EVERYTHING }: ApiKey, claim: string):
     throw new HoldfastError('USAGE', 'the name of an API key has 1 to 64 letters, digits, ".", "_" and "-"');
   }
   parseCapabilities(capabilities);
-  return { subject: SERVER_PREFIX + name, claims: { [claim]: capabilities } };
+  return { subject: SERVER_PREFIX + name, claims: { [claim]: capabilities }, issuedAtMs: ISSUED_AT_MS };
 }
 
 function sha256(text: string): Buffer {

@@ -205,10 +205,11 @@ export function jwtOptionsOf(settings: Settings): JwtVerifierOptions {
   };
 }
 
-/** How long a token that was issued before now can still be good, ms; `undefined` where nothing bounds it. */
+/** How long credentials that were issued before now can still be good, ms; `undefined` where nothing bounds it. */
 export function jwtLifetimeMaxOf(settings: Settings, mode: AuthMode): number | undefined {
-  const { 'auth.jwt.maxLifetime': lifetimeMs, 'auth.jwt.clockTolerance': toleranceMs } = settings;
-  return mode !== 'jwt' || lifetimeMs === undefined ? undefined : lifetimeMs + 2 * toleranceMs;
+  const { 'auth.jwt.maxLifetime': lifetimeMs, 'auth.jwt.clockTolerance': toleranceMs, 'auth.ticketLifetime': ticketMs } = settings;
+  // A ticket that a back end gave out has no token behind it that would end it.
+  return mode !== 'jwt' || lifetimeMs === undefined ? undefined : Math.max(lifetimeMs + 2 * toleranceMs, ticketMs);
 }
 
 function verificationKeysOf(settings: Settings): readonly VerificationKey[] {
