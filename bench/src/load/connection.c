@@ -47,8 +47,6 @@ void open_connection(Conn *conn) {
   conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (conn->fd < 0) return fail(conn, "no socket: %s", strerror(errno));
   setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  int held = groups[conn->group].held_bytes;
-  if (held > 0) setsockopt(conn->fd, SOL_SOCKET, SO_RCVBUF, &held, sizeof held);
   conn->opened_at = clock_ns();
   conn->phase = CONNECTING;
   if (connect(conn->fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS)

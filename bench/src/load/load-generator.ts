@@ -60,8 +60,6 @@ export interface GroupOptions {
   readonly credit?: number;
   /** Whether a message is under way until this group has it. Default true. */
   readonly counted?: boolean;
-  /** What the system may hold for each unread, bytes. */
-  readonly held?: number;
   /** Handshakes at a time. Default 256. */
   readonly concurrency?: number;
 }

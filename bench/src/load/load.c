@@ -3,7 +3,7 @@
  * line, `NAME KEY=VALUE ...`; each is answered on standard output by one line of JSON. It checks every message that it counts:
  * topic, order, no hole, no double, payload. Scenarios are made of these commands (load-generator.ts).
  *
- *   open group= role=sub|pub|call count= topic= topics= [from=] [credit=] [counted=1] [held=] [concurrency=256]   when all are ready
+ *   open group= role=sub|pub|call count= topic= topics= [from=] [credit=] [counted=1] [concurrency=256]   when all are ready
  *   send group= window= [rate=0] [ack=0] [limit=0]   at once; rate: of the whole group, a second; limit: messages of each
  *   begin, end                                 what was counted, and the processor time of the server, between the two
  *   wait ms=                                   after that time
@@ -150,7 +150,6 @@ static void begin_open(const char *line) {
   group->topic = number_of(line, "topic", 0), group->topics = number_of(line, "topics", 1);
   group->from = number_of(line, "from", -1), group->credit = number_of(line, "credit", 0);
   group->is_counted = number_of(line, "counted", 1);
-  group->held_bytes = number_of(line, "held", 0);
   concurrency = number_of(line, "concurrency", 256);
   task = OPENING;
   open_more();

@@ -36,8 +36,7 @@ typedef struct {
   int first, count, begun, ready;
   /* Whether a message is under way until this group has it. */
   int is_counted;
-  /* `held_bytes`: what the system may hold for each, unread; 0: as it likes. */
-  int topic, topics, credit, held_bytes;
+  int topic, topics, credit;
   /* Where a resuming group begins, entries; -1: at the head. */
   long from;
   /* Connections that have everything that was sent on their topics since they began. */
