@@ -36,6 +36,8 @@ export interface DriverEvents {
   /** What was greeted is gone. */
   onDown(): void;
   onFrame(frame: string | Uint8Array): void;
+  /** Something came, perhaps a part of a frame only; what is whole comes as `onFrame` as well. */
+  onActivity?(): void;
   onDrain?(): void;
   /** To send what the peer answers. */
   probe(): void;
@@ -271,7 +273,10 @@ export class ConnectionDriver {
           // Heard in turn, an owner may have let go of the socket.
           if (serial === this.#serial) this.#events.onFrame(frame);
         }),
-        onActivity: guarded(() => this.#hear()),
+        onActivity: guarded(() => {
+          this.#hear();
+          this.#events.onActivity?.();
+        }),
         onDrain: guarded(() => this.#events.onDrain?.()),
         onClose: guarded((end) => this.#lost(end)),
       });

@@ -54,6 +54,8 @@ export interface ConnectionOptions {
   /** Default: none, and a half-open link is noticed when the platform notices. */
   readonly heartbeat?: HeartbeatOptions | undefined;
   readonly backoff?: BackoffOptions | undefined;
+  /** Over what time the first attempts after a loss are spread, ms, if many clients lose this server at once. Default 250. */
+  readonly spreadMs?: number | undefined;
   /** Failed attempts in a row after which the phase is `closed`. Default: no end. */
   readonly attemptsMax?: number | undefined;
   /** What may wait to be sent or confirmed: 1,000 messages and 1 MiB by default. More is refused with `BUFFER_FULL`. */
@@ -172,6 +174,7 @@ class SurvivingConnection implements Connection {
     const urls = typeof options.urls === 'string' ? [options.urls] : options.urls;
     if (!Array.isArray(urls) || urls.length === 0) throw usage('urls is an address or a list of them');
     for (const url of urls) assertAddress(url);
+    if (options.spreadMs !== undefined) positive('spreadMs', options.spreadMs, 0);
     if (heartbeat !== undefined) positive('heartbeat.intervalMs', heartbeat.intervalMs, 0);
     this.#countMax = positive('queue.countMax', queue.countMax, QUEUE_COUNT_MAX);
     this.#bytesMax = positive('queue.bytesMax', queue.bytesMax, QUEUE_BYTES_MAX);
@@ -331,10 +334,11 @@ class SurvivingConnection implements Connection {
   }
 
   #welcome(): void {
-    const { heartbeat, isWelcome } = this.#options;
+    const { heartbeat, isWelcome, spreadMs } = this.#options;
     const { intervalMs: quietMs = Number.POSITIVE_INFINITY, timeoutMs = PONG_TIMEOUT_MS } = heartbeat ?? {};
     const answerMs = heartbeat === undefined ? Number.POSITIVE_INFINITY : timeoutMs;
-    this.#driver.dispatch({ type: 'welcomed', quietMs, answerMs, isProof: isWelcome !== undefined });
+    const spread = spreadMs === undefined ? {} : { spreadMs };
+    this.#driver.dispatch({ type: 'welcomed', ...spread, quietMs, answerMs, isProof: isWelcome !== undefined });
   }
 
   #onUp(): void {

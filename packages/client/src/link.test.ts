@@ -318,6 +318,22 @@ describe('the heartbeat (HF-8)', () => {
     expect([phaseOf(client), world.network.connectCount]).toEqual(['open', 1]);
   });
 
+  it("HF-8.2: says something every heartbeat while a frame is still coming in, behind which the server's ping waits", async () => {
+    world.server.heartbeatMs = 1_000;
+    await world.connected();
+    const [end] = world.network.ends;
+    const { connection } = world.server;
+    for (let part = 0; part < 100; part++) {
+      end!.sendPart();
+      await world.clock.advance(100);
+    }
+    const said = connection.received.slice(1).map(({ type }) => type);
+    expect(new Set(said)).toEqual(new Set(['pong']));
+    expect(said.length).toBeGreaterThanOrEqual(9);
+    expect(said.length).toBeLessThanOrEqual(10);
+    expect(world.network.connectCount).toBe(1);
+  });
+
   it('lives on any frame that arrives', async () => {
     world.server.heartbeatMs = 1_000;
     await world.connected();

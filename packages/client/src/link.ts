@@ -13,6 +13,7 @@ import {
   type ServerMessage,
   type Welcome,
 } from '@holdfast/wire';
+import type { Clock } from './clock.ts';
 import { ConnectionDriver, type DriverOptions } from './connection-driver.ts';
 import type { SocketEnd } from './socket.ts';
 
@@ -41,11 +42,14 @@ export class Link {
   readonly #isPlain: boolean;
   #session: ClientSession = new ClientSession();
   #welcome: Welcome | undefined;
+  readonly #clock: Clock;
+  #sentAtMs = 0;
   /** The server's last `error` that answered nothing: it explains a close that follows. */
   #explanation: HoldfastError | undefined;
 
   constructor(options: Omit<DriverOptions, 'socketOptions'>, events: LinkEvents) {
     this.#events = events;
+    this.#clock = options.clock;
     this.#isPlain = options.urls.every((url) => url.startsWith('ws://'));
     this.driver = new ConnectionDriver(
       { ...options, socketOptions: { protocols: [SUBPROTOCOL] } },
@@ -56,7 +60,11 @@ export class Link {
           this.#session.close();
           events.onDown();
         },
-        onFrame: (frame) => this.#onFrame(frame),
+        onFrame: (frame) => {
+          this.#onFrame(frame);
+          this.#showLife();
+        },
+        onActivity: () => this.#showLife(),
         probe: () => this.send({ type: 'ping' }),
         onChange: () => events.onChange(),
         explain: (end) => this.#explanation ?? explanationOf(end),
@@ -70,7 +78,9 @@ export class Link {
 
   /** Only while open; dropped otherwise. */
   send(message: Exclude<ClientMessage, Hello>): void {
-    if (this.driver.isUp) this.driver.send(this.#session.send(message));
+    if (!this.driver.isUp) return;
+    this.#sentAtMs = this.#clock.now();
+    this.driver.send(this.#session.send(message));
   }
 
   /** What the server said that belongs to no request; kept to explain a close. */
@@ -115,6 +125,11 @@ export class Link {
     }
   }
 
+  /** HF-8.2: the server's own beat may be waiting behind what is coming in; whoever hears it must not fall silent. */
+  #showLife(): void {
+    if (this.driver.isUp && this.#clock.now() - this.#sentAtMs >= this.#welcome!.heartbeatMs) this.send({ type: 'pong' });
+  }
+
   #onPing({ id, spreadMs }: Extract<ServerMessage, { type: 'ping' }>): void {
     if (spreadMs !== undefined) this.driver.dispatch({ type: 'spread', spreadMs });
     this.send({ type: 'pong', ...(id === undefined ? {} : { id }) });
@@ -123,6 +138,7 @@ export class Link {
   #onWelcome(welcome: Welcome): void {
     const { heartbeatMs, spreadMs } = welcome;
     this.#welcome = welcome;
+    this.#sentAtMs = this.#clock.now();
     this.driver.answered();
     const answerMs = Math.min(ANSWER_MS_MAX, ANSWER * heartbeatMs);
     this.driver.dispatch({ type: 'welcomed', spreadMs, quietMs: QUIET * heartbeatMs, answerMs, isProof: true });

@@ -46,6 +46,11 @@ export class ServerEnd implements ServerPort {
     if (this.isOpen) this.#toClient(() => this.#client.onMessage(frame));
   }
 
+  /** A part of a frame arrives, which is no message yet. */
+  sendPart(): void {
+    if (this.isOpen) this.#toClient(() => this.#client.onActivity?.());
+  }
+
   /** The server closes: what it sent before arrives first. */
   close(code: number, reason = ''): void {
     if (!this.isOpen) return;
@@ -114,6 +119,7 @@ export class MemoryNetwork {
     const end = new ServerEnd(this, url, protocols, {
       onOpen: (protocol) => isAbandoned || events.onOpen(protocol),
       onMessage: (frame) => isAbandoned || events.onMessage(frame),
+      onActivity: () => isAbandoned || events.onActivity?.(),
       onClose: (end) => isAbandoned || events.onClose(end),
     });
     if (this.isUnreachable) {
