@@ -8,6 +8,7 @@ import { HoldfastError } from '@holdfast/wire';
 import { randomName, type Clock, type Random } from './clock.ts';
 import type { Kind } from './kind.ts';
 import type { Head, ProducerMemory, TopicStore } from './store.ts';
+import { StoppedProducers } from './stopped-producers.ts';
 import { storeError } from './store-error.ts';
 import { producerKey, TopicLog, type ProducerState } from './topic-log.ts';
 
@@ -55,11 +56,13 @@ interface Slot {
   sweptAt: number;
 }
 
-/** Topics that are not there, and of which it is remembered who was stopped; beyond it the oldest is forgotten. */
+/** Topics that are not there, and of which it is remembered what was refused; beyond it the oldest is forgotten. */
 const VACANT_MAX = 10_000;
 
 export class LogTable {
   readonly #options: LogTableOptions;
+  /** Of all logs. */
+  readonly stopped: StoppedProducers = new StoppedProducers();
   readonly #slots = new Map<string, Slot>();
   /** Ready, and not there. */
   readonly #vacant = new Set<Slot>();
@@ -108,7 +111,7 @@ export class LogTable {
     const known = log.producers.get(key);
     if (known !== undefined && known.at >= oldest) return task(known);
     // Who is forgotten is not stopped any more either, else it would never hear that it is unknown.
-    if ((log.stopped.get(key) ?? oldest) < oldest) log.stopped.delete(key);
+    this.stopped.deleteBefore(log.topic, key, oldest);
     const publishes: WaitingPublish[] = [{ subject, producer, task }];
     slot.producersLoading.set(key, publishes);
     const { generation } = slot;
@@ -163,7 +166,7 @@ export class LogTable {
     this.#invalidate(slot);
     return () => {
       slot.holds -= 1;
-      slot.log.stopped.clear();
+      this.stopped.deleteTopic(topic);
       this.#load(slot);
     };
   }
@@ -171,6 +174,8 @@ export class LogTable {
   /** Drops what was not used since `since` (wall clock, ms): producers, and logs that `isNeeded` does not hold. */
   forgetIdle(since: number, isNeeded: (log: TopicLog) => boolean): void {
     const now = this.#options.clock.now();
+    // Whoever was stopped before then has long lost the connection on which a later seq could still be under way.
+    this.stopped.forget(since);
     for (const [topic, slot] of this.#slots) {
       const isBusy = !slot.isReady || slot.producersLoading.size > 0 || slot.registersLoading !== undefined;
       if (isBusy) continue;
@@ -192,7 +197,7 @@ export class LogTable {
   #open(topic: string): Slot {
     const { kindOf, store, clock } = this.#options;
     const slot: Slot = {
-      log: new TopicLog(topic, kindOf(topic), store.outcomesMax),
+      log: new TopicLog(topic, kindOf(topic), store.outcomesMax, this.stopped),
       isReady: false,
       isWanted: false,
       holds: 0,

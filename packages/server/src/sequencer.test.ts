@@ -334,6 +334,27 @@ describe('trim', () => {
 });
 
 describe('forgetIdle', () => {
+  test('who was stopped is forgotten after a while, in topics that are in use too', async () => {
+    await opened();
+    stage.publish(1, { verdict: new HoldfastError('OVERLOADED') });
+    stage.publish(2);
+    expect(await stage.happened()).toEqual(['p1 OVERLOADED', 'p2 PIPELINE_STOPPED']);
+    stage.sequencer.forgetIdle(stage.clock.now() + 1, () => true);
+    stage.publish(2);
+    expect(await stage.happened()).toEqual(['p2 PRODUCER_UNKNOWN']);
+  });
+
+  test('made-up names in any number of topics do not add up', async () => {
+    await opened();
+    const verdict = new HoldfastError('RATE_LIMITED');
+    stage.publish(1, { verdict });
+    for (let name = 0; name < 100_000; name++) stage.publish(1, { topic: `t${name % 3}`, producer: `p${name}`, verdict });
+    await stage.happened();
+    stage.publish(2);
+    stage.publish(2, { topic: 't0', producer: 'p99999', verdict });
+    expect(await stage.happened()).toEqual(['p2 PRODUCER_UNKNOWN', 'p999992 PIPELINE_STOPPED']);
+  });
+
   const nobody = (): boolean => false;
 
   test('what is unused is read again at its next use, and knows everything', async () => {

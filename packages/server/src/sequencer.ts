@@ -167,7 +167,7 @@ export class Sequencer {
 
   /** HF-6.6: whatever of this producer comes next is behind what was refused. */
   #stop({ topic, identity, producer }: PublishRequest, error: HoldfastError): Decision {
-    this.#logs.peek(topic)?.stopped.set(producerKey(identity.subject, producer), this.#clock.now());
+    this.#logs.stopped.add(topic, producerKey(identity.subject, producer), this.#clock.now());
     return { kind: 'refused', error };
   }
 

@@ -219,14 +219,11 @@ test('a kind replaces the payloads by as many as it likes', () => {
 });
 
 describe('what nobody used is forgotten', () => {
-  test('producers and stops of before, but nothing that waits for its commit', () => {
+  test('producers of before, but nothing that waits for its commit', () => {
     decide(1);
     log.decide(request(1), log.loadProducer('p bob', undefined), NOW - 1, batch);
-    log.stopped.set('q alice', NOW - 1);
-    log.stopped.set('r alice', NOW);
     log.forgetProducers(NOW);
     expect([...log.producers.keys()]).toEqual(['p alice', 'p bob']);
-    expect([...log.stopped.keys()]).toEqual(['r alice']);
     batch.settle();
     log.forgetProducers(NOW);
     expect([...log.producers.keys()]).toEqual(['p alice']);

@@ -8,6 +8,7 @@ import { HoldfastError, isErrorCode, type Json } from '@holdfast/wire';
 import type { Kind } from './kind.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import type { Identity } from './rights.ts';
+import { StoppedProducers } from './stopped-producers.ts';
 import type { Entry, Head, Outcome, Payload, ProducerMemory, Register } from './store.ts';
 
 /** A publish that has passed the hooks. `verdict`: what they refused it with. */
@@ -84,18 +85,19 @@ export class TopicLog {
   /** The batch that makes this epoch durable; `undefined` once it is. Nobody may be shown the log before. */
   founding: PendingBatch | undefined;
   readonly producers: Map<string, ProducerState> = new Map();
-  /** Producers whose last publish was refused as retryable, with the time (wall clock, ms): nothing of theirs may overtake it (HF-6.6). */
-  readonly stopped: Map<string, number> = new Map();
+  /** Those of all topics. */
+  readonly #stopped: StoppedProducers;
   /** The store does not know the topic, and nobody has asked for it to be there. Only refusals are decided on it, and only in memory (HF-6.4). */
   isVacant = false;
   /** What was refused while it was vacant, in order. */
   #unrecorded: { readonly request: PublishRequest; readonly outcome: Outcome; readonly at: number }[] = [];
   registers: Map<string, RegisterState> | undefined;
 
-  constructor(topic: string, kind: Kind, outcomesMax: number) {
+  constructor(topic: string, kind: Kind, outcomesMax: number, stopped: StoppedProducers = new StoppedProducers()) {
     this.topic = topic;
     this.kind = kind;
     this.#outcomesMax = outcomesMax;
+    this.#stopped = stopped;
   }
 
   /** Forgets what is volatile and takes the store's word; what is stopped stays so. */
@@ -129,8 +131,6 @@ export class TopicLog {
     for (const [key, { at, recent }] of this.producers) {
       if (at < since && recent.at(-1)?.batch?.isSettled !== false) this.producers.delete(key);
     }
-    // Whoever was stopped before then has long lost the connection on which a later seq could still be under way.
-    for (const [key, at] of this.stopped) if (at < since) this.stopped.delete(key);
   }
 
   /** Whether so much was refused of a topic that is not there that it had better be there. */
@@ -154,10 +154,10 @@ export class TopicLog {
     if (seq > producer.seq + 1) return refused(this.#overtaking(request, producer));
     const payloads = request.verdict ?? this.#admit(request);
     if (payloads instanceof HoldfastError && payloads.retryable) {
-      this.stopped.set(producer.key, now);
+      this.#stopped.add(this.topic, producer.key, now);
       return refused(payloads);
     }
-    this.stopped.delete(producer.key);
+    this.#stopped.delete(this.topic, producer.key);
     const isRefused = payloads instanceof HoldfastError;
     const outcome: Outcome = isRefused
       ? { kind: 'refused', code: payloads.code, message: payloads.message }
@@ -210,7 +210,7 @@ export class TopicLog {
   }
 
   #overtaking({ seq, producer: name }: PublishRequest, producer: ProducerState): HoldfastError {
-    if (this.stopped.has(producer.key))
+    if (this.#stopped.has(this.topic, producer.key))
       return new HoldfastError('PIPELINE_STOPPED', `seq ${producer.seq + 1} of producer "${name}" must succeed first`);
     if (producer.seq === 0)
       return new HoldfastError('PRODUCER_UNKNOWN', `"${this.topic}" does not know producer "${name}", so seq ${seq} cannot follow`);
