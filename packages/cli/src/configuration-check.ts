@@ -13,6 +13,7 @@ import { createApiKeys, createJwtVerifier, createTokenFinder } from '@holdfast/a
 import { attach, createHub, createMemoryStore, parseTrustedProxies } from '@holdfast/server';
 import { HoldfastError } from '@holdfast/wire';
 import { ConfigurationError, originText, type Configuration } from './configuration.ts';
+import { commandLineHint } from './failure.ts';
 import { apiKeysOf, authModeOf, hasJwtKey, jwtOptionsOf, sourcesOf, webhooksOf } from './gate.ts';
 import { hubOptionsOf, pathsOf } from './hub-settings.ts';
 import { environmentName, SETTINGS, type SettingKey } from './settings.ts';
@@ -189,8 +190,10 @@ class Check {
       return build();
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      const hint = error.hint === '' ? '' : ` (${hintFor(error.hint)})`;
-      this.#problem(`${key === undefined ? '' : `${this.#at(key)}: `}${place}${error.message}${hint}`);
+      const mend = commandLineHint(error);
+      const hint = mend === '' ? '' : ` (${hintFor(mend)})`;
+      const at = key ?? settingIn(error.message);
+      this.#problem(`${at === undefined ? '' : `${this.#at(at)}: `}${place}${error.message}${hint}`);
       return undefined;
     }
   }
@@ -215,6 +218,13 @@ class Check {
   #problem(text: string): void {
     this.problems.push(text);
   }
+}
+
+/** Which setting the hub means, as far as its message says. */
+function settingIn(message: string): SettingKey | undefined {
+  if (message.startsWith('the topic pattern ')) return 'topics';
+  const [, limit] = /^limit "(\w+)"/.exec(message) ?? [];
+  return limit !== undefined && Object.hasOwn(SETTINGS, `limits.${limit}`) ? (`limits.${limit}` as SettingKey) : undefined;
 }
 
 /** The hint for who sits at a command line, not in a program. */

@@ -1,8 +1,9 @@
 /** How the commands that are clients connect: the options they share, and a first connection within a time. */
 
 import { createClient, type Client } from '@holdfast/client';
+import type { HoldfastError } from '@holdfast/wire';
 import { WebSocket } from 'ws';
-import { CommandFailure } from './failure.ts';
+import { CommandFailure, UsageError } from './failure.ts';
 import { durationOption, textOption } from './option.ts';
 import type { Option } from './option.ts';
 
@@ -28,6 +29,7 @@ export function timeoutOf({ timeout = TIMEOUT_MS }: ConnectionValues): number {
 /** A client that is connected. Rejects where no server answers within the time, or it refuses. */
 export async function connect(values: ConnectionValues): Promise<Client> {
   const { url = URL, token = process.env['HOLDFAST_TOKEN'] } = values;
+  if (!/^wss?:\/\/./i.test(url)) throw new UsageError(`--url wants an address such as ${URL} or wss://chat.example.com, not "${url}"`);
   const client = createClient({ url, ...(token === undefined || token === '' ? {} : { token }), WebSocket });
   try {
     await firstConnection(client, url, timeoutOf(values));
@@ -48,11 +50,7 @@ function firstConnection(client: Client, url: string, timeoutMs: number): Promis
     const timer = setTimeout(() => {
       const said = client.status.getSnapshot().lastError;
       const why = said === undefined || said.code === 'OFFLINE' ? '' : ` (${said.code}: ${said.message.replace(/\.$/, '')})`;
-      end(() =>
-        reject(
-          new CommandFailure(`no Holdfast server answers at ${url}${why}`, 'Start one with "holdfast serve", or name another with --url.'),
-        ),
-      );
+      end(() => reject(new CommandFailure(`no Holdfast server answers at ${url}${why}`, hintFor(said, url))));
     }, timeoutMs);
     const unsubscribe = client.status.subscribe(look);
     const end = (settle: () => void): void => {
@@ -62,6 +60,13 @@ function firstConnection(client: Client, url: string, timeoutMs: number): Promis
     };
     look();
   });
+}
+
+function hintFor(error: HoldfastError | undefined, url: string): string {
+  if (error?.code === 'TLS_FAILED')
+    return `"holdfast doctor ${url}" says what is wrong; NODE_EXTRA_CA_CERTS=FILE trusts an authority of your own.`;
+  const isAbsent = error === undefined || ['OFFLINE', 'CONNECTION_REFUSED', 'DNS_FAILED'].includes(error.code);
+  return isAbsent ? 'Start one with "holdfast serve", or name another with --url.' : `"holdfast doctor ${url}" says where it ends.`;
 }
 
 /** Rejects when the client stops for good: the server asked it to, or refused its credentials. Says on stderr when it is offline. */

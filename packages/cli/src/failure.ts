@@ -3,7 +3,8 @@
  * is for bugs only.
  */
 
-import { HoldfastError } from '@holdfast/wire';
+import { HoldfastError, type ErrorCode } from '@holdfast/wire';
+import { ERROR_TEXTS } from '@holdfast/wire/texts';
 import { ConfigurationError } from './configuration.ts';
 
 /** What the process ends with. A second signal ends it with 128 and the signal's number. */
@@ -36,10 +37,26 @@ export function explain(error: unknown): Explanation {
   if (error instanceof ConfigurationError) return { text: problemsText(error.problems), exitCode: EXIT_CODES.usage };
   if (error instanceof CommandFailure) return failure(error.message, error.hint);
   // `INTERNAL` comes from the server: what it means is in that program's log.
-  if (error instanceof HoldfastError) return failure(error.message, error.hint);
+  if (error instanceof HoldfastError) return failure(error.message, commandLineHint(error));
   const system = systemMessage(error);
   if (system !== undefined) return failure(system);
   return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), exitCode: EXIT_CODES.failure };
+}
+
+const FRESH_TOKEN = 'Give one that is good with --token, or in HOLDFAST_TOKEN';
+
+/** The table's hints are for who writes a program. These help at a command line, or say nothing where the message says all. */
+const COMMAND_LINE_HINTS: Partial<Record<ErrorCode, string>> = {
+  UNAUTHENTICATED: FRESH_TOKEN,
+  TOKEN_EXPIRED: FRESH_TOKEN,
+  FORBIDDEN: '',
+  REFUSED: '',
+  USAGE: '',
+};
+
+/** How to mend it, for who sits at a command line. Empty where the message says that itself. */
+export function commandLineHint({ code, hint }: HoldfastError): string {
+  return hint === ERROR_TEXTS[code].hint ? (COMMAND_LINE_HINTS[code] ?? hint) : hint;
 }
 
 function problemsText(problems: readonly string[]): string {

@@ -9,6 +9,7 @@ import { flag, textOption, type OptionValues } from './option.ts';
 const URL_DEFAULT = 'http://localhost:8080';
 /** How long the server may take, ms: the record is synced to its disk. */
 const TIMEOUT_MS = 15_000;
+const API_KEY_HINT = 'Set HOLDFAST_API_KEY, or give --api-key-file; the server has it in auth.apiKey.';
 
 const OPTIONS = {
   credential: textOption('ID', 'only the token with this jti; SUBJECT may then be left out'),
@@ -63,7 +64,8 @@ interface Answer {
 
 async function ask(values: Values, body: object): Promise<number> {
   const url = values.url ?? URL_DEFAULT;
-  if (!URL.canParse('/v1/revocations', url)) throw new UsageError(`--url wants an address such as ${URL_DEFAULT}, not "${url}"`);
+  if (!/^https?:\/\/./i.test(url) || !URL.canParse('/v1/revocations', url))
+    throw new UsageError(`--url wants an address such as ${URL_DEFAULT}, not "${url}"`);
   const response = await fetch(new URL('/v1/revocations', url), {
     method: 'POST',
     headers: { authorization: `Bearer ${apiKeyOf(values)}`, 'content-type': 'application/json' },
@@ -76,11 +78,12 @@ async function ask(values: Values, body: object): Promise<number> {
   const answer = (await response.json().catch(() => ({}))) as Answer;
   if (response.ok) return answer.connections ?? 0;
   const { code = '', detail = `the server answered ${response.status}`, hint } = answer;
+  if (code === 'UNAUTHENTICATED') throw new CommandFailure(`the API key is not good: ${detail}`, API_KEY_HINT);
   throw isErrorCode(code) ? new HoldfastError(code, detail, hint === undefined ? {} : { hint }) : new CommandFailure(detail, hint);
 }
 
 function apiKeyOf({ 'api-key-file': file }: Values): string {
   const key = file === undefined ? process.env['HOLDFAST_API_KEY'] : readFileSync(file, 'utf8').trim();
   if (key !== undefined && key !== '') return key;
-  throw new CommandFailure('there is no API key', 'Set HOLDFAST_API_KEY, or give --api-key-file; the server has it in auth.apiKey.');
+  throw new CommandFailure('there is no API key', API_KEY_HINT);
 }

@@ -34,6 +34,14 @@ describe('the command line', () => {
     [['tail'], 'holdfast tail: something is missing; usage: holdfast tail TOPIC. See: holdfast tail --help\n'],
     [['serve', '--memory', '--data', 'x'], 'holdfast serve: memory (--memory) and data (--data) exclude each other.\n'],
     [['tail', 'x', '--last', '1', '--from', '1'], 'holdfast tail: --last and --from exclude each other. See: holdfast tail --help\n'],
+    [
+      ['publish', 'x', '--url', 'http://localhost:8080'],
+      'holdfast publish: --url wants an address such as ws://localhost:8080 or wss://chat.example.com, not "http://localhost:8080". See: holdfast publish --help\n',
+    ],
+    [
+      ['revoke', 'x', '--url', 'wss://localhost:8080'],
+      'holdfast revoke: --url wants an address such as http://localhost:8080, not "wss://localhost:8080". See: holdfast revoke --help\n',
+    ],
     [['publish', 'x', '--json', '{'], 'holdfast publish: "{" is not JSON. See: holdfast publish --help\n'],
   ])('%j costs one line and exit code 2', async (args, line) => {
     expect(await holdfast(args)).toMatchObject({ code: 2, stdout: '', stderr: line });

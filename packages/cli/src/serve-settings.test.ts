@@ -109,12 +109,17 @@ describe('serve does not begin', () => {
       /origins \(--origins\): "app\.example\.com" in origins is no origin/,
     ],
     ['with a proxy by name', ['--trusted-proxies', 'proxy.internal'], GUARDED, /trustedProxies \(--trusted-proxies\): "proxy\.internal"/],
-    ['with a pattern that no topic fits', [], { HOLDFAST_TOPICS: '[{"pattern":"a b"}]' }, /the topic pattern "a b"/],
+    [
+      'with a pattern that no topic fits',
+      [],
+      { HOLDFAST_TOPICS: '[{"pattern":"a b"}]' },
+      /topics \(HOLDFAST_TOPICS\): the topic pattern "a b"/,
+    ],
     [
       'with a limit that clients do not know',
       [],
       { HOLDFAST_LIMITS_FRAME_BYTES_MAX: '1kb' },
-      /limit "frameBytesMax": want an integer from 4096/,
+      /limits\.frameBytesMax \(HOLDFAST_LIMITS_FRAME_BYTES_MAX\): limit "frameBytesMax": want an integer from 4096/,
     ],
     ['with a certificate and no key', ['--tls-cert', 'x.pem'], GUARDED, /tls\.cert \(--tls-cert\) needs tls\.key too/],
     [

@@ -70,11 +70,32 @@ describe('token', () => {
     expect(await holdfast(['token', ...args], { env: signed })).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(line) });
   });
 
+  test('lives no longer than the server accepts', async () => {
+    const env = { ...signed, HOLDFAST_AUTH_JWT_MAX_LIFETIME: '10m' };
+    expect(await identityOf(['--subject', 'x'], { keys: { secret: SECRET }, maxLifetimeMs: 600_000 }, env)).toMatchObject({ subject: 'x' });
+    expect(await holdfast(['token', '--subject', 'x', '--lifetime', '11m'], { env })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^holdfast token: --lifetime is longer than auth\.jwt\.maxLifetime, 600 s/),
+    });
+  });
+
+  test('says that a file of settings has no secret', async () => {
+    const file = join(await freshFolder(), 'holdfast.json');
+    await writeFile(file, '{}');
+    expect(await holdfast(['token', '--subject', 'x', '--config', file])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ or give --key; .*holdfast\.json has no auth\.jwt\.secret\.$/m),
+    });
+  });
+
   test('says where a secret may come from', async () => {
     expect(await holdfast(['token', '--subject', 'x'])).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: expect.stringMatching(/^holdfast token: there is nothing to sign with\. Set HOLDFAST_AUTH_JWT_SECRET or /),
+      stderr: expect.stringMatching(
+        /^holdfast token: there is nothing to sign with\. Set HOLDFAST_AUTH_JWT_SECRET_FILE or .* --key or --config\.$/m,
+      ),
     });
   });
 });

@@ -9,9 +9,11 @@ import { CommandFailure, EXIT_CODES, UsageError } from './failure.ts';
 import { durationOption, flag, repeatedOption, textOption, type OptionValues } from './option.ts';
 import type { Settings } from './settings.ts';
 
+const LIFETIME_MS = 3_600_000;
+
 const OPTIONS = {
   subject: textOption('NAME', 'who it is for'),
-  lifetime: durationOption('TIME', 'how long it is good (default 1h)'),
+  lifetime: durationOption('TIME', 'how long it is good (default 1h, or auth.jwt.maxLifetime where that is less)'),
   capability: repeatedOption('PATTERN=ACTIONS', 'what it allows, such as chat/*=subscribe,publish or *=*; may come several times'),
   config: textOption('FILE', "the server's settings (default: $HOLDFAST_CONFIG): their secret, issuer, audience and claims"),
   secret: textOption(
@@ -68,7 +70,8 @@ export const token: Command = defineCommand({
 });
 
 async function sign(values: Values, subject: string, settings: Settings): Promise<string> {
-  const { lifetime, capability = [], credential } = values;
+  const { capability = [], credential } = values;
+  const lifetime = lifetimeOf(values, settings);
   const issuer = values.issuer ?? settings['auth.jwt.issuer'][0];
   const audience = values.audience ?? settings['auth.jwt.audience'][0];
   const subjectClaim = settings['auth.jwt.subjectClaim'];
@@ -78,7 +81,7 @@ async function sign(values: Values, subject: string, settings: Settings): Promis
     capabilityClaim: settings['auth.capabilityClaim'],
     ...(capability.length === 0 ? {} : { capabilities: capabilitiesOf(capability) }),
     ...(subjectClaim === 'sub' ? {} : { claims: { [subjectClaim]: subject } }),
-    ...(lifetime === undefined ? {} : { lifetimeMs: lifetime }),
+    lifetimeMs: lifetime,
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
     ...(credential === undefined ? {} : { credentialId: credential }),
@@ -86,13 +89,21 @@ async function sign(values: Values, subject: string, settings: Settings): Promis
   });
 }
 
-function signingKeyOf({ secret: given, key }: Values, settings: Settings): SigningKey {
+/** ms; no longer than the server of the settings accepts. */
+function lifetimeOf({ lifetime }: Values, settings: Settings): number {
+  const lifetimeMaxMs = settings['auth.jwt.maxLifetime'] ?? Infinity;
+  if (lifetime !== undefined && lifetime > lifetimeMaxMs)
+    throw new UsageError(`--lifetime is longer than auth.jwt.maxLifetime, ${lifetimeMaxMs / 1_000} s: the server would refuse the token`);
+  return lifetime ?? Math.min(LIFETIME_MS, lifetimeMaxMs);
+}
+
+function signingKeyOf({ secret: given, key, config }: Values, settings: Settings): SigningKey {
   if (key !== undefined) return { privateKey: readFileSync(key, 'utf8') };
   const secret = given ?? settings['auth.jwt.secret'];
   if (secret !== undefined) return { secret };
   throw new CommandFailure(
     'there is nothing to sign with',
-    'Set HOLDFAST_AUTH_JWT_SECRET or HOLDFAST_AUTH_JWT_SECRET_FILE, or give --config or --key.',
+    `Set HOLDFAST_AUTH_JWT_SECRET_FILE or HOLDFAST_AUTH_JWT_SECRET as the server has it, or give --key${config === undefined ? ' or --config' : `; ${config} has no auth.jwt.secret`}.`,
   );
 }
 
