@@ -36,6 +36,12 @@ export interface Problem {
   readonly body: Json;
 }
 
+/** The table's hints speak of sockets; here a token comes in a header. */
+function hintOf(code: ErrorCode, hint: string): string {
+  const isToken = code === 'UNAUTHENTICATED' || code === 'TOKEN_EXPIRED';
+  return isToken && hint === new HoldfastError(code).hint ? 'Send "Authorization: Bearer" with an API key, or with a fresh token.' : hint;
+}
+
 /** `hasToken`: whether the request showed credentials (RFC 6750 section 3: only then it is told that they are at fault). */
 export function problemOf(error: HoldfastError, hasToken: boolean): Problem {
   const { code, message, hint, retryable, retryAfterMs = RETRY_MS } = error;
@@ -46,7 +52,7 @@ export function problemOf(error: HoldfastError, hasToken: boolean): Problem {
     status,
     detail: message,
     code,
-    hint,
+    hint: hintOf(code, hint),
     retryable,
     ...(retryable ? { retryAfterMs } : {}),
   };

@@ -74,6 +74,8 @@ describe('who asks', () => {
     expect(status).toBe(401);
     expect(headers.get('www-authenticate')).toBe(challenge);
     expect(body).toMatchObject({ code, retryable: false, hint: expect.stringMatching(/./) });
+    // No frames of a socket, where nobody has one.
+    expect(body).not.toMatchObject({ hint: expect.stringMatching(/"hello"/) });
   });
 
   test('another scheme is refused, and what it holds is not repeated', async () => {

@@ -33,7 +33,7 @@ export function logEvents(logger: Logger): (event: HubEvent) => void {
       }
       case 'disconnected': {
         const { type, ...facts } = event;
-        return logger.info({ event: type, ...facts }, 'credentials were taken back');
+        return logger.info({ event: type, ...facts }, 'connections were closed on request');
       }
     }
   };
