@@ -54,7 +54,7 @@ export const FAULTS: readonly Fault[] = [
     breaks: 'decision 10, HF-5.5',
     file: CURSOR,
     find: '    // In the same turn as the comparison with the head: the commit that comes next finds this cursor live.\n',
-    replace: '    await new Promise<void>((resolve) => this.#options.clock.defer(resolve));\n',
+    replace: '    await new Promise<void>((resolve) => this.#services.clock.defer(resolve));\n',
     properties: ['all-arrived'],
   },
   {
@@ -136,8 +136,8 @@ export const FAULTS: readonly Fault[] = [
     does: 'a signal does not wait for a cursor that is behind',
     breaks: 'HF-7.4',
     file: SERVER_SUBSCRIPTION,
-    find: 'if (this.#heldSignals.size === 0 || !this.cursor.isLive) return;',
-    replace: 'if (this.#heldSignals.size === 0) return;',
+    find: 'held.size === 0 || !this.cursor.isLive) return;',
+    replace: 'held.size === 0) return;',
     properties: ['signals-in-place'],
   },
   {

@@ -202,6 +202,9 @@ class Api {
 
   async #identify(visit: Visit): Promise<Identity> {
     const { hub, endpoint, authenticate = endpoint.authenticate } = this.#options;
+    // Before it is known who it is: whoever examines credentials must not be asked without a bound.
+    const refusal = hub.services.chargeRequest(undefined, visit.address, { Requests: 1 });
+    if (refusal !== undefined) throw refusal;
     const { clock } = hub.services;
     const { cookie: _cookie, ...headers } = visit.request.headers;
     const token = parseBearer(headers.authorization);

@@ -31,6 +31,26 @@ describe('an idempotency key', () => {
     expect(await outcome(stage.hub.publish('t', { a: 1 }, { idempotencyKey: 'order 8' }))).toMatchObject({ offset: 2 });
   });
 
+  test('of more keys than are kept in memory each is stored once', async () => {
+    const publishAll = async (): Promise<unknown[]> => {
+      const answers: unknown[] = [];
+      for (let first = 0; first < 1_500; first += 500) {
+        const keys = Array.from({ length: 500 }, (_, at) => first + at);
+        answers.push(
+          ...((await outcome(Promise.all(keys.map((key) => stage.hub.publish('t', key, { idempotencyKey: `key ${key}` }))))) as []),
+        );
+      }
+      return answers;
+    };
+    await publishAll();
+    const { log } = (await stage.hub.services.openTopic('t')).topic;
+    expect(log.producers.size).toBe(1_024);
+    expect(await publishAll()).toEqual(
+      Array.from({ length: 1_500 }, (_, at) => expect.objectContaining({ offset: at + 1, duplicate: true }) as unknown),
+    );
+    expect(log.committed).toBe(1_500);
+  });
+
   test('at the same time as well', async () => {
     const both = Promise.all([1, 2].map(() => stage.hub.publish('t', 'x', { idempotencyKey: 'k' })));
     expect(await outcome(both)).toMatchObject([{ offset: 1 }, { offset: 1, duplicate: true }]);

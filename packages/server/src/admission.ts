@@ -103,13 +103,18 @@ export class Admission {
   }
 
   /** Charges what comes without a connection; nobody holds its accounts, so they are forgotten when they are unused. */
-  chargeRequest(subject: string, address: string, charge: Charge): HoldfastError | undefined {
+  chargeRequest(subject: string | undefined, address: string, charge: Charge): HoldfastError | undefined {
     const { clock, limits: nodeLimits, groupOf, onLimited } = this.#options;
-    const [ofSubject, ofAddress] = [this.subjects.enter(subject), this.addresses.enter(groupOf(address))];
-    this.subjects.leave(ofSubject);
+    const ofAddress = this.addresses.enter(groupOf(address));
     this.addresses.leave(ofAddress);
-    const meter = new Meter({ services: { clock, nodeLimits }, onLimited: (limit, isNew) => onLimited(limit, subject, isNew) }, ofAddress);
-    meter.subject = ofSubject;
+    const meter = new Meter(
+      { services: { clock, nodeLimits }, onLimited: (limit, isNew) => onLimited(limit, subject ?? address, isNew) },
+      ofAddress,
+    );
+    if (subject !== undefined) {
+      meter.subject = this.subjects.enter(subject);
+      this.subjects.leave(meter.subject);
+    }
     return meter.charge(charge);
   }
 

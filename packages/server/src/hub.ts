@@ -97,7 +97,7 @@ export interface ConnectionFilter {
 /** The bounds of a page of replay (HF-5.12). */
 const PAGE = { countMax: 256, bytesMax: 262_144 };
 /** After this time without use a topic's state is dropped from memory, ms. */
-const IDLE_MS = 600_000;
+const IDLE_MS = 60_000;
 /** Topics whose retention is examined in one step. */
 const SWEEP_COUNT = 256;
 const EXPIRE_INTERVAL_MS = 3_600_000;

@@ -226,3 +226,20 @@ describe('a slow watcher', () => {
     expect(await seen()).toEqual(['leave alice/a=y']);
   });
 });
+
+test('one subject under many names of clients does not fill a room', async () => {
+  const room = new Stage({ limits: { subjectConnectionsMax: 100 } });
+  const answers: string[] = [];
+  for (let at = 0; at < 34; at++) {
+    const client = await room.join({ client: `c${at}`, token: 'mallory', subscribe: [{ id: 1, topic: 't' }] });
+    client.send({ type: 'presence', topic: 't', state: at, id: at });
+    await room.clock.settle();
+    answers.push(...client.take('reply', 'error').map((answer) => (answer.type === 'error' ? answer.code : 'ok')));
+    client.socket.drop();
+  }
+  const honest = await room.join({ client: 'x', token: 'alice', subscribe: [{ id: 1, topic: 't' }] });
+  honest.send({ type: 'presence', topic: 't', state: 'here', id: 1 });
+  await room.clock.settle();
+  expect([answers.filter((answer) => answer === 'ok').length, answers.slice(-2)]).toEqual([32, ['TOO_MANY_MEMBERS', 'TOO_MANY_MEMBERS']]);
+  expect(honest.take('reply')).toHaveLength(1);
+});

@@ -37,6 +37,13 @@ export class Presence {
     return this.#seats.size;
   }
 
+  /** Members of one subject, those in their grace time included. */
+  countOf(subject: string): number {
+    let count = 0;
+    for (const { member } of this.#seats.values()) if (member.subject === subject) count += 1;
+    return count;
+  }
+
   has(subject: string, client: string): boolean {
     return this.#seats.has(`${client} ${subject}`);
   }

@@ -33,8 +33,8 @@ export interface Services {
   topicNumbered(number: number): string | undefined;
   /** The topic with its log read or founded, and its head at the moment of the call. Rejects with a retryable error if the store cannot. */
   openTopic(topic: string): Promise<OpenTopic>;
-  /** Charges a subject and an address for what comes without a connection; the refusal, or `undefined`. */
-  chargeRequest(subject: string, address: string, charge: Charge): HoldfastError | undefined;
+  /** Charges an address, and a subject if it is known, for what comes without a connection; the refusal, or `undefined`. */
+  chargeRequest(subject: string | undefined, address: string, charge: Charge): HoldfastError | undefined;
   /** The refusal of what would take more memory, while there is too little of it. */
   lackOfMemory(): HoldfastError | undefined;
   /** What a hook gives, or a retryable refusal when it takes longer than it may. */

@@ -29,6 +29,9 @@ interface Slot {
   credit: { readonly upTo: number; readonly epoch: string | undefined } | undefined;
 }
 
+/** Members of one subject on one topic: devices and tabs, and those that have dropped and may come back. */
+const MEMBERS_OF_SUBJECT_MAX = 32;
+
 const OPENED = Promise.resolve();
 
 /** What a member may show of itself, bytes of JSON as UTF-16 units: everybody who enters gets all of them at once. */
@@ -124,11 +127,7 @@ export class Subscriptions {
       this.#memberships?.delete(topic);
       place.presence.leave(identity.subject, client);
     } else {
-      const { membersMax } = this.#services.nodeLimits;
-      if (place.presence.count >= membersMax && !place.presence.has(identity.subject, client)) {
-        this.#subscriber.limited('membersMax');
-        throw new HoldfastError('TOO_MANY_MEMBERS', `"${topic}" has ${membersMax} members`);
-      }
+      if (!place.presence.has(identity.subject, client)) this.#assertRoom(place);
       (this.#memberships ??= new Map()).set(topic, place);
       place.presence.enter(identity.subject, client, state, this);
     }
@@ -193,6 +192,17 @@ export class Subscriptions {
     subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset, ...hidden });
     if (slot.credit !== undefined) subscription.cursor.credit(slot.credit.upTo, slot.credit.epoch);
     subscription.start();
+  }
+
+  /** Throws `TOO_MANY_MEMBERS`. One subject under many names of clients may not fill a room either. */
+  #assertRoom({ name, presence }: Topic): void {
+    const { membersMax } = this.#services.nodeLimits;
+    const { subject } = this.#subscriber.identity;
+    const isFull = presence.count >= membersMax;
+    if (!isFull && presence.countOf(subject) < MEMBERS_OF_SUBJECT_MAX) return;
+    this.#subscriber.limited('membersMax');
+    const message = isFull ? `"${name}" has ${membersMax} members` : `"${subject}" has ${MEMBERS_OF_SUBJECT_MAX} members on "${name}"`;
+    throw new HoldfastError('TOO_MANY_MEMBERS', message);
   }
 
   /** Who may not is told so, and the subscription stands. Whatever else goes wrong with the asking hides them too: it is asked again. */

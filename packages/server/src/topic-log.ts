@@ -68,6 +68,9 @@ export function producerKey(subject: string, producer: string): string {
   return `${producer} ${subject}`;
 }
 
+/** Producers of a topic that are kept in memory; the store remembers them all. And how many of the oldest are looked at for one. */
+const PRODUCERS_MAX = 1_024;
+const EXAMINED_MAX = 16;
 /** Refusals kept in memory for a topic that is not there; with more it is founded. */
 const UNRECORDED_MAX = 64;
 
@@ -133,6 +136,15 @@ export class TopicLog {
     }
   }
 
+  /** Whoever can make up producers must not fill the memory with them: of too many the oldest that wait for nothing go. */
+  #forgetOldest(): void {
+    let examined = 0;
+    for (const [key, { recent }] of this.producers) {
+      if (this.producers.size <= PRODUCERS_MAX || ++examined > EXAMINED_MAX) return;
+      if (recent.at(-1)?.batch?.isSettled !== false) this.producers.delete(key);
+    }
+  }
+
   /** Whether so much was refused of a topic that is not there that it had better be there. */
   get isOvergrown(): boolean {
     return this.#unrecorded.length >= UNRECORDED_MAX;
@@ -195,7 +207,10 @@ export class TopicLog {
 
   /** A producer of which nothing was decided is not kept: names that lead to nothing cost no memory. */
   #keep(producer: ProducerState): void {
-    if (producer.seq > 0) this.producers.set(producer.key, producer);
+    if (producer.seq === 0) return;
+    this.producers.delete(producer.key);
+    this.producers.set(producer.key, producer);
+    if (this.producers.size > PRODUCERS_MAX && !this.isVacant) this.#forgetOldest();
   }
 
   #recall({ seq, digest, producer: name }: PublishRequest, producer: ProducerState): Verdict<Decision> {
