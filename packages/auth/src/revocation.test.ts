@@ -109,13 +109,15 @@ describe('the fold of a log', () => {
   );
   const kindOf = ({ subject, credentialId, issuedBeforeMs }: Revocation): string =>
     `${subject}/${credentialId}/${issuedBeforeMs === undefined}`;
-  /** The definition, without any index: the last record of each kind counts while it lasts. */
+  /** The definition, without any index: the last record of each kind counts while it lasts; of those with a time each, since the last release. */
   const isRevokedBy = (log: readonly Revocation[], identity: Identity): boolean =>
     log.some(
       (record, at) =>
         (record.untilMs ?? Infinity) > NOW_MS &&
         covers(record, identity) &&
-        !log.slice(at + 1).some((later) => kindOf(later) === kindOf(record)),
+        !log
+          .slice(at + 1)
+          .some((later) => kindOf(later) === kindOf(record) && (record.issuedBeforeMs === undefined || later.untilMs! <= NOW_MS)),
     );
 
   test('knows what the last record of each kind says', () => {

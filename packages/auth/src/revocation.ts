@@ -29,7 +29,7 @@ export interface RevocationsOptions {
 export interface Revocations {
   /**
    * Takes a record into account. It replaces the earlier one with the same `subject` and `credentialId`, if both or neither
-   * have `issuedBeforeMs`: one with `untilMs` in the past gives back what was taken. Throws `USAGE` for a record that
+   * have `issuedBeforeMs`; of two with a time the later time stands. One with `untilMs` in the past gives back what was taken. Throws `USAGE` for a record that
    * is none, and `OVERLOADED`, without having forgotten any, if there are as many as there may be.
    */
   revoke(revocation: Revocation): void;
@@ -48,7 +48,8 @@ export function createRevocations({ clock = systemClock, revocationsMax = 100_00
     const key = keyOf(revocation.subject, revocation.credentialId, revocation.issuedBeforeMs !== undefined);
     if (!isInForce(revocation)) return void records.delete(key);
     if (!records.has(key) && records.size >= revocationsMax) makeRoom();
-    records.set(key, revocation);
+    const standing = records.get(key);
+    records.set(key, standing !== undefined && isInForce(standing) ? joined(standing, revocation) : revocation);
   }
 
   function makeRoom(): void {
@@ -91,6 +92,16 @@ export function parseRevocation(value: unknown): Revocation {
     ...(issuedBeforeMs === undefined ? {} : { issuedBeforeMs: timeOf('issuedBeforeMs', issuedBeforeMs) }),
     ...(untilMs === undefined ? {} : { untilMs: timeOf('untilMs', untilMs) }),
   };
+}
+
+/** Signing somebody out as of an earlier time does not let in whom a later one keeps out. */
+function joined(standing: Revocation, revocation: Revocation): Revocation {
+  const { issuedBeforeMs, untilMs = Infinity } = standing;
+  if (issuedBeforeMs === undefined || revocation.issuedBeforeMs === undefined) return revocation;
+  const { untilMs: _until, ...rest } = revocation;
+  const lastMs = Math.max(untilMs, revocation.untilMs ?? Infinity);
+  const end = lastMs === Infinity ? {} : { untilMs: lastMs };
+  return { ...rest, issuedBeforeMs: Math.max(issuedBeforeMs, revocation.issuedBeforeMs), ...end };
 }
 
 function idOf(field: string, value: unknown): string {

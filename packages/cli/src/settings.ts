@@ -5,7 +5,7 @@
 
 import type { ApiKey, Capabilities } from '@holdfast/auth';
 import { NODE_LIMITS, type Action, type LimitName, type NodeLimits } from '@holdfast/server';
-import { DEFAULT_LIMITS, LIMIT_MEANINGS, type Limits } from '@holdfast/wire';
+import { DEFAULT_LIMITS, LIMIT_MEANINGS, limitMinimum, type Limits } from '@holdfast/wire';
 import {
   boolean,
   choice,
@@ -242,7 +242,7 @@ function limitType(name: LimitName, min: number, none: boolean): ValueType<numbe
 
 function announcedRow(name: keyof Limits): Setting<number | undefined> {
   const meaning = LIMIT_MEANINGS[name];
-  const type = limitType(name, 1, false);
+  const type = limitType(name, limitMinimum(name), false);
   const flag = name === 'frameBytesMax' ? { flag: ['frame-max', 'SIZE'] as const } : {};
   return { type, default: undefined, defaultText: shown(type, DEFAULT_LIMITS[name]), meaning, ...flag };
 }

@@ -3,7 +3,7 @@ export { closeReason } from './close-reason.ts';
 export { HoldfastError, type HoldfastErrorOptions } from './error.ts';
 export { assertJson, isJsonObject, parseJson, type Json } from './json.ts';
 export { isName, isRegisterKey, isTopicName, KEY_LENGTH_MAX, TOPIC_LENGTH_MAX } from './names.ts';
-export { DEFAULT_LIMITS, LIMIT_MEANINGS, limitsWith, type Limits } from './limits.ts';
+export { DEFAULT_LIMITS, LIMIT_MEANINGS, limitMinimum, limitsWith, type Limits } from './limits.ts';
 export type {
   Ack,
   Auth,

@@ -82,6 +82,11 @@ export function limitsWith(changes: { readonly [Name in keyof Limits]?: number |
   return limits as unknown as Limits;
 }
 
+/** The least that a limit may be. */
+export function limitMinimum(name: keyof Limits): number {
+  return MINIMA[name] ?? 1;
+}
+
 /** One sentence per limit, for the reference page: what it bounds and what happens when it is reached. */
 export const LIMIT_MEANINGS: Readonly<Record<keyof Limits, string>> = {
   frameBytesMax: 'The largest frame, bytes; 4,096 or more. Larger: close 1009.',
