@@ -119,7 +119,7 @@ describe('serve does not begin', () => {
       'with a limit that clients do not know',
       [],
       { HOLDFAST_LIMITS_FRAME_BYTES_MAX: '1kb' },
-      /limits\.frameBytesMax \(HOLDFAST_LIMITS_FRAME_BYTES_MAX\): limit "frameBytesMax": want an integer from 4096/,
+      /limits\.frameBytesMax \(HOLDFAST_LIMITS_FRAME_BYTES_MAX\) wants at least 4kb/,
     ],
     ['with a certificate and no key', ['--tls-cert', 'x.pem'], GUARDED, /tls\.cert \(--tls-cert\) needs tls\.key too/],
     [
