@@ -16,7 +16,7 @@
 #include "load.h"
 
 #define READ_BYTES (512 * 1024)
-#define PARTIAL_BYTES_MAX (4 * 1024 * 1024)
+#define PARTIAL_BYTES_MAX (64 * 1024 * 1024)
 
 static int epoll_fd;
 static struct sockaddr_in address;
