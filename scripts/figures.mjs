@@ -1,12 +1,13 @@
 /**
- * The figures of docs/durability.md and docs/connection.md, made from the result files in bench/results, so that no figure
- * stands in a document that no committed result holds. Without an argument the documents are brought up to date; `--check`
- * changes nothing and fails if one differs.
+ * The figures of docs/durability.md, docs/connection.md and docs/performance.md, made from the result files in
+ * bench/results, so that no figure stands in a document that no committed result holds. Without an argument the documents
+ * and their images are brought up to date; `--check` changes nothing and fails if one differs.
  */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { markdownTable, withTables } from './protocol-tables.mjs';
+import { performanceImages, performanceTables, speedResults } from './performance.mjs';
 import { conclude, isMain, root } from './workspace.mjs';
 
 /** At least two digits, thousands with commas. */
@@ -77,9 +78,10 @@ function cellText(value) {
   return typeof value === 'number' ? value.toLocaleString('en-US') : value;
 }
 
+const resultOf = (name) => JSON.parse(readFileSync(join(root, 'bench/results', `${name}.json`), 'utf8'));
+
 /** What stands between the markers of each document. */
 function figures() {
-  const resultOf = (name) => JSON.parse(readFileSync(join(root, 'bench/results', `${name}.json`), 'utf8'));
   return {
     'docs/durability.md': {
       append: benchTable(resultOf('append')),
@@ -87,6 +89,7 @@ function figures() {
       replay: outputBlock(resultOf('replay')),
     },
     'docs/connection.md': connectionTables(resultOf('connection')),
+    'docs/performance.md': performanceTables(speedResults(resultOf), provenanceOf),
   };
 }
 
@@ -100,5 +103,11 @@ if (isMain(import.meta)) {
     if (!isCheck) writeFileSync(path, filled);
     else if (filled !== text) failures.push(`${document} differs from bench/results: run node scripts/figures.mjs`);
   }
-  conclude(failures, 'the figures of docs/durability.md and docs/connection.md are those of bench/results');
+  for (const [image, text] of Object.entries(performanceImages(speedResults(resultOf)))) {
+    const path = join(root, image);
+    if (!isCheck) writeFileSync(path, text);
+    else if (!existsSync(path) || readFileSync(path, 'utf8') !== text)
+      failures.push(`${image} differs from bench/results: run node scripts/figures.mjs`);
+  }
+  conclude(failures, 'the figures of docs/durability.md, docs/connection.md and docs/performance.md are those of bench/results');
 }
