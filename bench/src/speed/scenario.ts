@@ -69,9 +69,10 @@ export const GENERATOR: Metric = { name: 'generatorShare', title: "generator's s
 
 export const DELIVERY_METRICS: readonly Metric[] = [CPU_PER_DELIVERY, PER_CORE_SECOND, PER_SECOND, P50, P99, BYTES, GENERATOR];
 
-/** The metrics of deliveries to one group. */
+/** The metrics of deliveries to one group. Throws where there were none: a server that stood still for a whole window has no figures. */
 export function deliverySample({ groups, windowMs, serverCpuMs, ownCpuMs }: Counted, group: number): Sample {
   const { deliveries, bytes, p50Us, p99Us } = groups[String(group)]!;
+  if (deliveries === 0) throw new Error(`nothing was delivered in ${Math.round(windowMs)} ms`);
   return {
     cpuMicros: (serverCpuMs * 1_000) / deliveries,
     perCoreSecond: (deliveries / serverCpuMs) * 1_000,
