@@ -201,7 +201,7 @@ export class Cursor {
     if (this.#revision < log.committedRevision && this.#stuckAt !== this.#news) return 'registers';
     while (this.#offset < log.committed && this.#offset < this.#creditUpTo) {
       // A little behind is as good as live: the same frames, under the right that stands.
-      const entries = this.#topic.tail.from(this.#offset + 1);
+      const entries = this.#topic.tail.from(this.#offset + 1, this.#creditUpTo - this.#offset);
       if (entries === undefined) return 'entries';
       this.#send(entries);
       if (!this.#mayDeliver()) return undefined;

@@ -41,17 +41,13 @@ describe('what it may hold', () => {
     expect([budget.held, one.from(1), offsets(other.from(2))]).toEqual([4, undefined, [2]]);
   });
 
-  test('128 Ki of payloads for one topic, and no entry that would push out all others', () => {
+  test('1 Mi of payloads for one topic, and no entry that would push out all others', () => {
     const budget: TailBudget = { held: 0, heldMax: 1e9 };
     const tail = new TopicTail(budget);
-    for (let offset = 1; offset <= 20; offset++) tail.add([entry(offset, 'x'.repeat(10_000))]);
-    expect([offsets(tail.from(8)), tail.from(7), budget.held]).toEqual([
-      [8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20],
-      undefined,
-      130_000,
-    ]);
-    tail.add([entry(21, 'x'.repeat(20_000))]);
-    expect([tail.from(20), tail.from(21), budget.held]).toEqual([undefined, undefined, 0]);
+    for (let offset = 1; offset <= 30; offset++) tail.add([entry(offset, 'x'.repeat(50_000))]);
+    expect([offsets(tail.from(11, 2)), tail.from(10), budget.held]).toEqual([[11, 12], undefined, 1_000_000]);
+    tail.add([entry(31, 'x'.repeat(70_000))]);
+    expect([tail.from(30), tail.from(31), budget.held]).toEqual([undefined, undefined, 0]);
   });
 });
 

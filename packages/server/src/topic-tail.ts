@@ -13,11 +13,11 @@ export interface TailBudget {
   readonly heldMax: number;
 }
 
-/** Of one topic: twice the usual window of a reader, and so many payloads that a page of the store has no more. */
-const COUNT_MAX = 512;
-const SIZE_MAX = 131_072;
+/** Of one topic: about a second of a very busy one. */
+const COUNT_MAX = 4_096;
+const SIZE_MAX = 1_048_576;
 /** What does not fit into a tail beside others is left to the store. */
-const ENTRY_SIZE_MAX = 16_384;
+const ENTRY_SIZE_MAX = 65_536;
 
 export class TopicTail {
   readonly #budget: TailBudget;
@@ -48,12 +48,12 @@ export class TopicTail {
     this.#first = 0;
   }
 
-  /** All entries from `offset` on; `undefined` if that is not here. */
-  from(offset: number): readonly FramedEntry[] | undefined {
+  /** Entries from `offset` on, `countMax` (1 or more) at the most; `undefined` if that one is not here. */
+  from(offset: number, countMax: number = Infinity): readonly FramedEntry[] | undefined {
     const first = this.#entries[this.#first]?.entry.offset;
     if (first === undefined || offset < first) return undefined;
     const at = this.#first + offset - first;
-    return at < this.#entries.length ? this.#entries.slice(at) : undefined;
+    return at < this.#entries.length ? this.#entries.slice(at, at + countMax) : undefined;
   }
 
   clear(): void {
