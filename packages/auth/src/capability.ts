@@ -3,7 +3,7 @@
  * mistake in it allows nothing.
  */
 
-import { parseTopicPattern, type Action, type Grant } from '@holdfast/server';
+import { ACTIONS, parseTopicPattern, type Action, type Grant } from '@holdfast/server';
 import { HoldfastError, isJsonObject } from '@holdfast/wire';
 
 /** The claim that holds them unless another one is named. */
@@ -30,18 +30,7 @@ export interface Room {
   readonly matches: (topic: string, subject: string) => boolean;
 }
 
-/** A table, so that a new action of the server cannot be forgotten. */
-const ACTIONS: Readonly<Record<CapabilityAction, true>> = {
-  '*': true,
-  subscribe: true,
-  publish: true,
-  read: true,
-  signal: true,
-  presence: true,
-  members: true,
-  register: true,
-  call: true,
-};
+const KNOWN_ACTIONS: readonly unknown[] = ['*', ...ACTIONS] satisfies readonly CapabilityAction[];
 
 const SUBJECT_SEGMENT = '{subject}';
 
@@ -94,9 +83,9 @@ function capabilityOf(pattern: string, given: unknown): Capability {
 function actionsOf(place: string, given: unknown): readonly CapabilityAction[] {
   if (!Array.isArray(given)) throw new HoldfastError('USAGE', `${place} has no list of actions`);
   for (const action of given as readonly unknown[]) {
-    if (typeof action === 'string' && Object.hasOwn(ACTIONS, action)) continue;
+    if (KNOWN_ACTIONS.includes(action)) continue;
     throw new HoldfastError('USAGE', `${place} has an action "${String(action).slice(0, 40)}" that there is not`, {
-      hint: `Actions are ${Object.keys(ACTIONS).join(', ')}.`,
+      hint: `Actions are ${KNOWN_ACTIONS.join(', ')}.`,
     });
   }
   return given as readonly CapabilityAction[];

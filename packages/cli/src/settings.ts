@@ -4,7 +4,7 @@
  */
 
 import type { ApiKey, Capabilities } from '@holdfast/auth';
-import { NODE_LIMITS, type Action, type LimitName, type NodeLimits } from '@holdfast/server';
+import { ACTIONS, NODE_LIMITS, type Action, type LimitName, type NodeLimits } from '@holdfast/server';
 import { DEFAULT_LIMITS, LIMIT_MEANINGS, limitMinimum, type Limits } from '@holdfast/wire';
 import {
   boolean,
@@ -151,19 +151,6 @@ const apiKey = record<ApiKeySetting>({
   sha256: { type: text(/^[0-9a-f]{64}$/i, '64 hexadecimal digits'), meaning: "The key's SHA-256 in hexadecimal." },
   capabilities: { type: capabilities, meaning: 'What it may do. Default: everything.' },
 });
-
-/** What rights are asked for. A table, so that a new action of the server cannot be forgotten. */
-const ACTION_TABLE: Readonly<Record<Action, true>> = {
-  subscribe: true,
-  publish: true,
-  read: true,
-  signal: true,
-  presence: true,
-  members: true,
-  register: true,
-  call: true,
-};
-const ACTIONS = Object.keys(ACTION_TABLE) as Action[];
 
 const claim = text(/^[^\s]{1,64}$/, 'the name of a claim');
 const address = text(/^https?:\/\/\S+$/, 'an address such as https://example.com/keys.json');

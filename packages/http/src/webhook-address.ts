@@ -1,20 +1,10 @@
 /** Where webhooks may go: what is asked and answered must not be read or changed on the way. */
 
+import { ACTIONS } from '@holdfast/server';
 import { HoldfastError } from '@holdfast/wire';
 import type { WebhookEvent } from './webhook-message.ts';
 
-/** A table, so that a new action of the server cannot be forgotten. */
-const EVENTS: Readonly<Record<WebhookEvent, true>> = {
-  connect: true,
-  subscribe: true,
-  publish: true,
-  read: true,
-  signal: true,
-  presence: true,
-  members: true,
-  register: true,
-  call: true,
-};
+const EVENTS: readonly WebhookEvent[] = ['connect', ...ACTIONS];
 
 /** Throws `USAGE`, never repeating an address. */
 export function assertAddresses(
@@ -24,8 +14,8 @@ export function assertAddresses(
 ): void {
   if (events.size === 0) throw new HoldfastError('USAGE', 'webhooks need an event to ask about');
   for (const event of events) {
-    if (!Object.hasOwn(EVENTS, event)) {
-      const hint = `Events are ${Object.keys(EVENTS).join(', ')}.`;
+    if (!EVENTS.includes(event)) {
+      const hint = `Events are ${EVENTS.join(', ')}.`;
       throw new HoldfastError('USAGE', `"${String(event).slice(0, 40)}" is no event of webhooks`, { hint });
     }
     assertAddress(event, typeof url === 'string' ? url : url[event], isInsecure);

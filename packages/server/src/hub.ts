@@ -398,6 +398,7 @@ export class Hub implements ConnectionHost {
     const sliceCount = Math.ceil(connections.length / GOAWAY_SLICE_COUNT);
     const pauseMs = sliceCount <= 1 ? 0 : durationMs / (sliceCount - 1);
     for (let slice = 0; slice < sliceCount; slice++) {
+      if (this.#connections.size === 0) return;
       const begin = slice * GOAWAY_SLICE_COUNT;
       for (const connection of connections.slice(begin, begin + GOAWAY_SLICE_COUNT)) connection.goaway(reason, alternate);
       if (pauseMs > 0 && slice < sliceCount - 1) await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, pauseMs));

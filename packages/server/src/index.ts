@@ -12,6 +12,7 @@ export type { TlsOptions, TlsStatus } from './tls.ts';
 export { addressGroup, clientAddress, parseTrustedProxies, type AddressedRequest, type TrustedProxies } from './client-address.ts';
 export { Endpoint, type CallContext, type EndpointOptions, type Method } from './endpoint.ts';
 export {
+  ACTIONS,
   anonymous,
   type Action,
   type Authenticate,

@@ -34,8 +34,10 @@ export interface Credentials {
 /** Finds out who it is. Throw or reject with `new HoldfastError('UNAUTHENTICATED', why)` to refuse. */
 export type Authenticate = (credentials: Credentials) => Identity | Promise<Identity>;
 
-/** `presence`: show oneself as a member; `members`: see who is there. */
-export type Action = 'subscribe' | 'publish' | 'read' | 'signal' | 'presence' | 'members' | 'register' | 'call';
+/** What rights are asked for. `presence`: show oneself as a member; `members`: see who is there. */
+export const ACTIONS = ['subscribe', 'publish', 'read', 'signal', 'presence', 'members', 'register', 'call'] as const;
+
+export type Action = (typeof ACTIONS)[number];
 
 /** May `identity` do `action` on `topic`? For `call`, `topic` is the method's name. */
 export interface Question {

@@ -105,7 +105,8 @@ export class Subscription implements TopicSubscriber, CursorSink {
   onSignal(sender: string, frame: SharedFrame): void {
     const { client, identity } = this.#outlet;
     // One's own signals do not come back.
-    if (sender === senderName(client, identity.subject)) return;
+    const { subject } = identity;
+    if (sender.length === client.length + 1 + subject.length && sender === senderName(client, subject)) return;
     const isHeld = this.#heldSignals !== undefined && this.#heldSignals.size > 0;
     if (!isHeld && this.#outlet.isReady && this.cursor.isLive) return this.#outlet.send(frame);
     const held = (this.#heldSignals ??= new Map<string, SharedFrame>());
