@@ -62,7 +62,7 @@ describe('whoever shows', () => {
     const { authenticate, tickets, sign } = room();
     const identity = await authenticate(shown(await sign()));
     const { ticket } = tickets.issue(identity);
-    expect(await authenticate(shown(ticket))).toEqual(identity);
+    expect(await authenticate(shown(ticket))).toMatchObject(identity);
     expect(await refusalOf(() => authenticate(shown(ticket)), ticket)).toMatchObject({
       code: 'UNAUTHENTICATED',
       message: expect.stringContaining('used already'),

@@ -14,7 +14,7 @@ test('a ticket gives the identity it was issued for, with the end and the id of 
   const tickets = createTickets({ clock: new WallClock() });
   const { ticket, expiresAtMs } = tickets.issue(alice);
   expect(expiresAtMs).toBe(NOW_MS + 30_000);
-  expect(tickets.redeem(ticket)).toEqual(alice);
+  expect(tickets.redeem(ticket)).toMatchObject(alice);
   expect(await refusalOf(() => tickets.redeem(ticket), ticket)).toMatchObject({
     code: 'UNAUTHENTICATED',
     message: 'the ticket is not known here: it was used already, has run out, or is of another server',
@@ -46,7 +46,7 @@ test('runs out, at its own time or with the credentials', async () => {
     message: 'the ticket has run out',
   });
   clock.nowMs += 599;
-  expect(tickets.redeem(long.ticket)).toEqual(alice);
+  expect(tickets.redeem(long.ticket)).toMatchObject(alice);
   clock.nowMs += 1;
   expect(await refusalOf(() => tickets.redeem(longer.ticket), longer.ticket)).toMatchObject({ message: 'the ticket has run out' });
 });
@@ -55,6 +55,19 @@ test('none is issued for credentials that have ended, or for nobody', async () =
   const tickets = createTickets({ clock: new WallClock() });
   expect(await refusalOf(() => tickets.issue({ ...alice, expiresAtMs: NOW_MS }))).toMatchObject({ code: 'TOKEN_EXPIRED' });
   expect(await refusalOf(() => tickets.issue({ subject: '' }))).toMatchObject({ code: 'USAGE' });
+});
+
+test('a ticket gives no other ticket, so that nobody lives on by changing one for the next', async () => {
+  const tickets = createTickets({ clock: new WallClock() });
+  const endless = { subject: 'alice' };
+  const redeemed = tickets.redeem(tickets.issue(endless).ticket);
+  for (const identity of [redeemed, { ...redeemed }, { ...redeemed, claims: { role: 'member' } }]) {
+    expect(await refusalOf(() => tickets.issue(identity))).toMatchObject({ code: 'FORBIDDEN', message: 'a ticket gives no other ticket' });
+  }
+  expect(JSON.stringify(redeemed)).toBe(JSON.stringify(endless));
+  // Who shows what it stood for gets as many as before.
+  tickets.issue(endless);
+  expect(tickets.count).toBe(1);
 });
 
 test('there are only so many; those that ran out make room, good ones do not', async () => {
@@ -67,7 +80,7 @@ test('there are only so many; those that ran out make room, good ones do not', a
   clock.nowMs += 500;
   tickets.issue(alice);
   expect(tickets.count).toBe(2);
-  expect(tickets.redeem(second.ticket)).toEqual(alice);
+  expect(tickets.redeem(second.ticket)).toMatchObject(alice);
 });
 
 test('one subject cannot use up what is there for all', async () => {

@@ -35,14 +35,21 @@ export interface Ticket {
 export interface Tickets {
   /**
    * A ticket for whoever has this identity; the connection that it opens has all of it, with the end and the id of the
-   * credentials. Throws `TOKEN_EXPIRED` if they have ended, and `OVERLOADED` if there are as many tickets as there may be, in all
-   * or of its subject.
+   * credentials. Throws `TOKEN_EXPIRED` if they have ended, `FORBIDDEN` for an identity that came of a ticket itself, and
+   * `OVERLOADED` if there are as many tickets as there may be, in all or of its subject.
    */
   issue(identity: Identity): Ticket;
-  /** Takes a ticket in, once. Throws `UNAUTHENTICATED`. */
+  /** Takes a ticket in, once. The identity, and every copy of it, is known as that of a ticket. Throws `UNAUTHENTICATED`. */
   redeem(ticket: string): Identity;
   /** How many are kept; run-out ones count until they are forgotten. */
   readonly count: number;
+}
+
+/** Marks an identity that came of a ticket. A symbol goes with every copy that an application's own hook makes, and into no JSON. */
+const OF_TICKET = Symbol('of a ticket');
+
+interface TicketIdentity extends Identity {
+  readonly [OF_TICKET]?: true;
 }
 
 interface Kept {
@@ -63,6 +70,8 @@ export function createTickets({
 
   function issue(identity: Identity): Ticket {
     if (!isIdText(identity.subject)) throw new HoldfastError('USAGE', 'a ticket is for an identity with a subject of 1 to 256 characters');
+    // Else whoever got hold of one could change it for the next for ever, long after the credentials behind it are gone.
+    if ((identity as TicketIdentity)[OF_TICKET] === true) throw exchange();
     const nowMs = clock.now();
     if (identity.expiresAtMs !== undefined && identity.expiresAtMs <= nowMs) throw new HoldfastError('TOKEN_EXPIRED');
     if (lackFor(identity) !== undefined) forget(nowMs);
@@ -81,7 +90,8 @@ export function createTickets({
     if (found === undefined) throw refusal('the ticket is not known here: it was used already, has run out, or is of another server');
     drop(hash, found);
     if (found.expiresAtMs <= clock.now()) throw refusal('the ticket has run out');
-    return found.identity;
+    const identity: TicketIdentity = { ...found.identity, [OF_TICKET]: true };
+    return identity;
   }
 
   function forget(nowMs: number): void {
@@ -112,6 +122,10 @@ export function createTickets({
 
 function refusal(message: string): HoldfastError {
   return new HoldfastError('UNAUTHENTICATED', message, { hint: 'Get a new ticket for every connection.' });
+}
+
+function exchange(): HoldfastError {
+  return new HoldfastError('FORBIDDEN', 'a ticket gives no other ticket', { hint: 'Ask with the credentials that the first one stood for.' });
 }
 
 function hashOf(ticket: string): string {
