@@ -125,7 +125,9 @@ function refusal(message: string): HoldfastError {
 }
 
 function exchange(): HoldfastError {
-  return new HoldfastError('FORBIDDEN', 'a ticket gives no other ticket', { hint: 'Ask with the credentials that the first one stood for.' });
+  return new HoldfastError('FORBIDDEN', 'a ticket gives no other ticket', {
+    hint: 'Ask with the credentials that the first one stood for.',
+  });
 }
 
 function hashOf(ticket: string): string {

@@ -301,6 +301,11 @@ export class Connection implements SocketListener, MeterHost {
     }
   }
 
+  /** Answered already, and so counted alone: who floods with them is closed as who goes on against refusals. */
+  onControl(bytes: number): void {
+    if (!this.#isClosed) void this.charge({ Requests: 1, Bytes: bytes });
+  }
+
   onDrain(): void {
     if (this.#isClosed || !this.#isHeldBack) return;
     this.#isHeldBack = false;

@@ -187,6 +187,30 @@ describe('HF-7.6: the right to see members', () => {
   });
 });
 
+test('HF-5.10, HF-7.6: the right to see members ends at its time: none is told after it, until it is given anew', async () => {
+  let untilMs = stage.clock.now() + 10_000;
+  const endpoint = new Endpoint({ authorize: ({ action }) => (action === 'members' ? { untilMs } : true) });
+  const client = stage.connect({ subscribe: [{ id: 1, topic: 't', presence: true }] }, endpoint);
+  const seen = await stage.join({ client: 'b', token: 'bob', subscribe: SUBSCRIBE });
+  const show = async (state: string): Promise<void> => {
+    seen.send({ type: 'presence', topic: 't', state });
+    await stage.clock.settle();
+  };
+  await stage.clock.advance(9_999);
+  await show('here');
+  expect(client.take('presence')).toMatchObject([
+    { event: 'members', members: [] },
+    { event: 'enter', member: { state: 'here' } },
+  ]);
+  await stage.clock.advance(1);
+  await show('still here');
+  await show('and here');
+  expect(client.take('presence')).toMatchObject([{ event: 'members', members: [] }]);
+  untilMs = stage.clock.now() + 10_000;
+  await Promise.all([stage.hub.recheck(), stage.clock.settle()]);
+  expect(client.take('presence')).toMatchObject([{ event: 'members', members: [{ subject: 'bob', state: 'and here' }] }]);
+});
+
 describe('hooks that do not answer', () => {
   test('a right that is never said is a fault that can be tried again, not a wait for ever', async () => {
     const endpoint = new Endpoint({ authorize: () => new Promise(() => undefined) });

@@ -8,9 +8,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Endpoint } from './endpoint.ts';
 import { MemorySocket } from './memory-socket.testing.ts';
 import { LIMIT_NAMES, NODE_LIMITS, type LimitChanges, type LimitName } from './node-limits.ts';
-import { endAll, newHub, Peer, start, upgrade, welcomed } from './real-peer.testing.ts';
+import { endAll, newHub, Peer, start, welcomed } from './real-peer.testing.ts';
 import { Stage, StageClient, type StageOptions } from './stage.testing.ts';
-import { VirtualClock } from './virtual-clock.testing.ts';
 
 type Sendable = Exclude<ClientMessage, Hello>;
 
@@ -284,6 +283,8 @@ const workCases = {
     alice.send({ type: 'presence', topic: 't', state: null });
     await insist(bob, [{ type: 'presence', id: 4, topic: 't', state: 1 }]);
   },
+  registersMax: () => reachRegisters('registersMax', { registersMax: 2 }, [1, 2, 3]),
+  registersBytesMax: () => reachRegisters('registersBytesMax', { registersBytesMax: 1_024 }, ['x'.repeat(500), 1, 'x'.repeat(600)]),
   replayPagesMax: async () => {
     set({ replayPagesMax: 1 });
     const [alice, bob] = [await welcome(), await welcome('bob', BOB)];
@@ -347,6 +348,24 @@ const workCases = {
     expect([stored(), stage.hub.admit(BOB)]).toEqual([['x1', 'x2', 'x3'], undefined]);
   },
 };
+
+/** Of three keys with these values there is room for two; those that there are go on, and so do other topics. */
+async function reachRegisters(limit: LimitName, limits: LimitChanges, values: readonly (string | number)[]): Promise<void> {
+  set(limits);
+  const [alice, bob] = [await welcome(), await welcome('bob', BOB)];
+  const write = (key: string, value: string | number, topic = 't'): Sendable => {
+    return { type: 'register', id: `${topic}${key}`, topic, key, merge: 'replace', value };
+  };
+  for (const [at, value] of values.entries()) alice.send(write(`k${at}`, value));
+  expect(await happened(alice)).toMatchObject([
+    { type: 'error', id: 'tk2', code: 'TOO_LARGE', retryable: false },
+    { type: 'reply', id: 'tk0' },
+    { type: 'reply', id: 'tk1' },
+  ]);
+  expect(counted()).toEqual({ [limit]: 1 });
+  await insist(bob, [write('k1', 7), write('k2', values[2]!, 'u')]);
+  expect([...stage.disk.topics.get('t')!.registers.keys()]).toEqual(['k0', 'k1']);
+}
 
 async function reachUnanswered(limit: LimitName, limits: LimitChanges, data: string): Promise<void> {
   set(limits);
@@ -523,26 +542,6 @@ describe('is reached, told and counted, and an honest client goes on', () => {
   test.each(Object.entries(CASES))('%s', async (_name, reach) => {
     await reach();
     expect.hasAssertions();
-  });
-});
-
-describe('HF-2.6: over a real socket the upgrade is refused with 503', () => {
-  test.each<[LimitName, LimitChanges, string]>([
-    ['acceptsPerSecond', { acceptsPerSecond: 1, addressAcceptsPerSecond: Infinity, burstMs: 1 }, '1'],
-    ['addressAcceptsPerSecond', { addressAcceptsPerSecond: 1, burstMs: 1 }, '1'],
-    ['connectionsMax', { connectionsMax: 1 }, '1'],
-    ['pendingConnectionsMax', { pendingConnectionsMax: 1 }, '1'],
-  ])('for %s', async (limit, limits, retryAfter) => {
-    const clock = new VirtualClock();
-    const hub = newHub({ limits, clock });
-    const { port } = await start({ hub });
-    const [first, second] = [await upgrade(port, '/'), await upgrade(port, '/')];
-    expect([first, second].map(({ response }) => response.statusCode)).toEqual([101, 503]);
-    expect([second.response.headers['retry-after'], hub.counters.limits.get(limit)]).toEqual([retryAfter, 1]);
-    first.stream?.destroy();
-    await expect.poll(() => hub.connectionCount).toBe(0);
-    clock.jump(1_000);
-    expect((await upgrade(port, '/')).response.statusCode).toBe(101);
   });
 });
 

@@ -136,7 +136,8 @@ function socketsOf(http: Server): ReadonlySet<Socket> {
     sockets.delete(this);
   }
   // One function for all of them, and no `once`, which makes three objects for each.
-  http.on('connection', (socket) => sockets.add(socket) && socket.on('close', forget));
+  // A socket may come twice: when an upgrade did not take place, and its request is read anew.
+  http.on('connection', (socket) => sockets.has(socket) || (sockets.add(socket) && socket.on('close', forget)));
   return sockets;
 }
 

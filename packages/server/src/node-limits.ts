@@ -30,6 +30,8 @@ export interface NodeLimits {
   readonly burstMs: number;
   readonly refusalsPerSecond: number;
   readonly membersMax: number;
+  readonly registersMax: number;
+  readonly registersBytesMax: number;
   readonly replayPagesMax: number;
   readonly unansweredPublishesMax: number;
   readonly unansweredBytesMax: number;
@@ -82,8 +84,10 @@ export const NODE_LIMITS: Readonly<Record<keyof NodeLimits, NodeLimitRow>> = {
   subjectRequestsPerSecond: { default: 2_000, min: 1, scope: 'subject', code: 'RATE_LIMITED', meaning: 'The same, of one subject.', reached: 'Refused with `retryAfterMs`.' },
   addressRequestsPerSecond: { default: 50_000, min: 1, scope: 'address', code: 'RATE_LIMITED', meaning: 'The same, from one address.', reached: 'Refused with `retryAfterMs`.' },
   burstMs: { default: 4_000, min: 1, scope: 'node', code: undefined, meaning: 'How much of every rate may come at once, ms of it.', reached: 'What comes beyond it is refused as its rate says.' },
-  refusalsPerSecond: { default: 5_000, min: 1, scope: 'connection', code: 'RATE_LIMITED', meaning: 'Refusals for a rate per second: who goes on all the same.', reached: 'Closed with 4100.' },
+  refusalsPerSecond: { default: 5_000, min: 1, scope: 'connection', code: 'RATE_LIMITED', meaning: 'Refusals for a rate per second: who goes on all the same. `credit`, `ping`, `pong`, `unsubscribe` and the pings and pongs of RFC 6455 are carried out without room, since a lost credit would stall its reader, and count as refusals.', reached: 'Closed with 4100.' },
   membersMax: { default: 1_000, min: 1, scope: 'topic', code: 'TOO_MANY_MEMBERS', meaning: 'Members who show themselves on one topic.', reached: 'Refused; the subscription stands.' },
+  registersMax: { default: 10_000, min: 1, scope: 'topic', code: 'TOO_LARGE', meaning: 'Registers of one topic.', reached: 'A new key is refused; those that there are can be written.' },
+  registersBytesMax: { default: 4_194_304, min: 1_024, scope: 'topic', code: 'TOO_LARGE', meaning: 'Keys and values of the registers of one topic, bytes as UTF-16 units of JSON.', reached: 'What would make them larger is refused.' },
   replayPagesMax: { default: 16, min: 1, scope: 'node', code: undefined, meaning: 'Pages of history read at a time, for resumes and `read`.', reached: 'The others wait in line.' },
   unansweredPublishesMax: { default: 100_000, min: 1, scope: 'node', code: 'OVERLOADED', meaning: 'Publishes under way.', reached: RETRY },
   unansweredBytesMax: { default: 268_435_456, min: 1_024, scope: 'node', code: 'OVERLOADED', meaning: 'Bytes of publishes under way.', reached: RETRY },

@@ -283,13 +283,15 @@ export class Operations implements PublishSource, Subscriber {
   }
 
   async #register({ id, topic, key, merge, value, ifRevision }: RegisterRequest): Promise<void> {
-    const { limits, sequencer } = this.#services;
+    const { limits, nodeLimits, sequencer } = this.#services;
     if (isLongerThan(JSON.stringify(value), limits.frameBytesMax - ENVELOPE_BYTES))
       throw new HoldfastError('TOO_LARGE', `the value of "${key}" is too large for a frame`);
+    const room = { countMax: nodeLimits.registersMax, bytesMax: nodeLimits.registersBytesMax };
+    const onLimited = (limit: LimitName): void => this.limited(limit);
     // Writes get their places in the order of the requests; they need not wait for each other's commits.
     const { written } = await this.#lanes.run(`register ${topic}`, async () => {
       await this.ask('register', topic, key);
-      return { written: sequencer.register({ topic, key, merge, value, ifRevision }) };
+      return { written: sequencer.register({ topic, key, merge, value, ifRevision, room, onLimited }) };
     });
     const stands = await written;
     this.#reply(id, { key, value: JSON.parse(stands.value) as Json, revision: stands.revision });

@@ -22,6 +22,8 @@ export interface Socket {
 
 export interface SocketListener {
   onFrame(frame: string | Uint8Array): void;
+  /** A frame of the protocol underneath, a ping or pong of so many bytes, which the socket itself has answered. */
+  onControl?(bytes: number): void;
   /** What was buffered has left, or much of it; may come when nothing was. */
   onDrain(): void;
   /** The connection is gone; nothing comes after. */

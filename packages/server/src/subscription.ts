@@ -15,6 +15,7 @@ import {
   type Position,
   type ServerMessage,
 } from '@holdfast/wire';
+import type { Clock } from './clock.ts';
 import { Cursor, type CursorOptions, type CursorSink } from './cursor.ts';
 import type { FramedEntry } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
@@ -42,8 +43,8 @@ export interface SubscriptionOptions extends Omit<CursorOptions, 'sink'> {
   readonly topic: Topic;
   readonly outlet: Outlet;
   readonly wantsPresence: boolean;
-  /** Whether it has the right to. */
-  readonly showsMembers: boolean;
+  /** Until when it has the right to, wall clock, ms; 0: it has not. */
+  readonly membersUntilMs: number;
 }
 
 interface Change {
@@ -57,18 +58,21 @@ export class Subscription implements TopicSubscriber, CursorSink {
   readonly #outlet: Outlet;
   /** Whether members were asked for. */
   readonly wantsPresence: boolean;
-  #showsMembers: boolean;
+  /** Until when members are shown; 0: they are not. */
+  #membersUntilMs: number;
+  readonly #clock: Pick<Clock, 'now'>;
   // Most subscribers are quick and hold nothing: the maps are made when they are needed.
   /** By sender. */
   #heldSignals: Map<string, SharedFrame> | undefined;
   /** By member. */
   #heldChanges: Map<string, Change> | undefined;
 
-  constructor({ outlet, wantsPresence, showsMembers, ...options }: SubscriptionOptions) {
+  constructor({ outlet, wantsPresence, membersUntilMs, ...options }: SubscriptionOptions) {
     this.topic = options.topic;
     this.#outlet = outlet;
     this.wantsPresence = wantsPresence;
-    this.#showsMembers = showsMembers;
+    this.#membersUntilMs = membersUntilMs;
+    this.#clock = options.services.clock;
     this.cursor = new Cursor({ ...options, sink: this });
   }
 
@@ -83,14 +87,15 @@ export class Subscription implements TopicSubscriber, CursorSink {
   /** Joins the fan-out; call it after `subscribed` was sent. */
   start(): void {
     this.topic.subscribers.add(this);
-    if (this.#showsMembers) this.#sendMembers();
+    if (this.#membersUntilMs > 0) this.#sendMembers();
     this.cursor.pump();
   }
 
-  /** HF-7.6: the right to see members was given or taken: all of them at once, or none. */
-  showMembers(isShown: boolean): void {
-    if (isShown === this.#showsMembers) return;
-    this.#showsMembers = isShown;
+  /** HF-7.6: the right to see members was given until then, or taken (0): all of them at once, or none. */
+  showMembers(untilMs: number): void {
+    const wasShown = this.#membersUntilMs > 0;
+    this.#membersUntilMs = untilMs;
+    if (wasShown === untilMs > 0) return;
     this.#heldChanges = undefined;
     this.#sendMembers();
   }
@@ -125,7 +130,7 @@ export class Subscription implements TopicSubscriber, CursorSink {
   }
 
   onPresence(event: PresenceEvent, member: Member): void {
-    if (!this.#showsMembers) return;
+    if (this.#membersUntilMs === 0) return;
     const held = (this.#heldChanges ??= new Map<string, Change>());
     const key = `${member.client} ${member.subject}`;
     const change = netChange(held.get(key), { event, member });
@@ -175,7 +180,7 @@ export class Subscription implements TopicSubscriber, CursorSink {
 
   #flushChanges(): void {
     const held = this.#heldChanges;
-    if (held === undefined || held.size === 0 || !this.cursor.checkRight()) return;
+    if (held === undefined || held.size === 0 || !this.cursor.checkRight() || !this.#maySeeMembers()) return;
     for (const [key, change] of held) {
       if (!this.#outlet.isReady) return;
       held.delete(key);
@@ -183,8 +188,16 @@ export class Subscription implements TopicSubscriber, CursorSink {
     }
   }
 
+  /** Whether the right stands at this moment (HF-5.10); its end hides them, and says so at the first change after it. */
+  #maySeeMembers(): boolean {
+    const untilMs = this.#membersUntilMs;
+    if (untilMs === 0 || untilMs === Infinity || this.#clock.now() < untilMs) return untilMs > 0;
+    this.showMembers(0);
+    return false;
+  }
+
   #sendMembers(): void {
-    const members = this.#showsMembers ? this.topic.presence.members() : [];
+    const members = this.#membersUntilMs > 0 ? this.topic.presence.members() : [];
     this.#send({ type: 'presence', topic: this.topic.name, event: 'members', members });
   }
 

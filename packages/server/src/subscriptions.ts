@@ -144,7 +144,7 @@ export class Subscriptions {
     await Promise.all(
       [...this.#slots].map(async ([name, { subscription }]) => {
         await subscription?.cursor.recheck();
-        if (subscription?.wantsPresence === true) subscription.showMembers(await this.#maySeeMembers(name));
+        if (subscription?.wantsPresence === true) subscription.showMembers(await this.#membersUntil(name));
       }),
     );
   }
@@ -163,13 +163,13 @@ export class Subscriptions {
     const { id, topic: name, position, last, credit, presence = false } = request;
     let grant: Grant;
     let opened: OpenTopic;
-    let showsMembers: boolean;
+    let membersUntilMs: number;
     let round: number;
     do {
       round = this.#rechecks;
       grant = await this.#subscriber.ask('subscribe', name);
       opened = await this.#services.openTopic(name);
-      showsMembers = presence && (await this.#maySeeMembers(name));
+      membersUntilMs = presence ? await this.#membersUntil(name) : 0;
       if (this.#slots.get(name) !== slot)
         throw new HoldfastError('NOT_SUBSCRIBED', 'another subscribe or unsubscribe of the same topic came meanwhile');
     } while (round !== this.#rechecks);
@@ -181,14 +181,14 @@ export class Subscriptions {
       topic,
       outlet: subscriber,
       wantsPresence: presence,
-      showsMembers,
+      membersUntilMs,
       start,
       credit,
       grant,
     });
     slot.subscription = subscription;
     slot.isTold = true;
-    const hidden = presence && !showsMembers ? { presence: false } : {};
+    const hidden = presence && membersUntilMs === 0 ? { presence: false } : {};
     subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset, ...hidden });
     if (slot.credit !== undefined) subscription.cursor.credit(slot.credit.upTo, slot.credit.epoch);
     subscription.start();
@@ -205,14 +205,16 @@ export class Subscriptions {
     throw new HoldfastError('TOO_MANY_MEMBERS', message);
   }
 
-  /** Who may not is told so, and the subscription stands. Whatever else goes wrong with the asking hides them too: it is asked again. */
-  async #maySeeMembers(topic: string): Promise<boolean> {
+  /**
+   * Until when members may be seen, wall clock, ms; 0: not at all. Who may not is told so, and the subscription stands. Whatever
+   * else goes wrong with the asking hides them too: it is asked again.
+   */
+  async #membersUntil(topic: string): Promise<number> {
     try {
-      await this.#subscriber.ask('members', topic);
-      return true;
+      return (await this.#subscriber.ask('members', topic)).untilMs ?? Infinity;
     } catch (error) {
       this.#services.refusalOf(error);
-      return false;
+      return 0;
     }
   }
 

@@ -35,6 +35,10 @@ export interface RegisterWrite {
   readonly merge: 'max' | 'replace';
   readonly value: Json;
   readonly ifRevision?: number | undefined;
+  /** How many registers the topic may hold, and of how much: UTF-16 units of keys and JSON. Default: no bound. */
+  readonly room?: { readonly countMax: number; readonly bytesMax: number } | undefined;
+  /** Is told which bound was reached. */
+  readonly onLimited?: ((limit: 'registersMax' | 'registersBytesMax') => void) | undefined;
 }
 
 interface Recent {
@@ -95,6 +99,8 @@ export class TopicLog {
   /** What was refused while it was vacant, in order. */
   #unrecorded: { readonly request: PublishRequest; readonly outcome: Outcome; readonly at: number }[] = [];
   registers: Map<string, RegisterState> | undefined;
+  /** UTF-16 units of them. */
+  #registersLength = 0;
 
   constructor(topic: string, kind: Kind, outcomesMax: number, stopped: StoppedProducers = new StoppedProducers()) {
     this.topic = topic;
@@ -127,6 +133,7 @@ export class TopicLog {
 
   loadRegisters(registers: readonly Register[]): void {
     this.registers = new Map(registers.map((register) => [register.key, { ...register, batch: undefined }]));
+    this.#registersLength = registers.reduce((sum, register) => sum + lengthOf(register), 0);
   }
 
   /** Forgets the producers that did nothing since `since` (wall clock, ms); the store remembers them. */
@@ -188,7 +195,8 @@ export class TopicLog {
   }
 
   /** HF-7.7. `registers` must be loaded. */
-  write({ key, merge, value, ifRevision }: RegisterWrite, batch: PendingBatch): Verdict<Register | HoldfastError> {
+  write(request: RegisterWrite, batch: PendingBatch): Verdict<Register | HoldfastError> {
+    const { key, merge, value, ifRevision } = request;
     const current = this.registers!.get(key);
     if (ifRevision !== undefined && ifRevision !== (current?.revision ?? 0)) {
       const message = `register "${key}" is at revision ${current?.revision ?? 0}, not ${ifRevision}`;
@@ -198,11 +206,26 @@ export class TopicLog {
       const standing: unknown = JSON.parse(current.value);
       if (typeof standing === 'number' && standing >= (value as number)) return { answer: plain(current), batch: current.batch };
     }
+    const register = { key, value: JSON.stringify(value), revision: this.revision + 1 };
+    const length = this.#registersLength + lengthOf(register) - (current === undefined ? 0 : lengthOf(current));
+    const refusal = this.#lackOfRoom(request, current === undefined, length);
+    if (refusal !== undefined) return { answer: refusal, batch: undefined };
     this.revision += 1;
-    const register = { key, value: JSON.stringify(value), revision: this.revision };
+    this.#registersLength = length;
     this.registers!.set(key, { ...register, batch });
     batch.register(this, register);
     return { answer: register, batch };
+  }
+
+  /** Registers are kept in memory as long as their topic is in use, and sent whole to who begins anew. */
+  #lackOfRoom({ room, onLimited }: RegisterWrite, isNew: boolean, length: number): HoldfastError | undefined {
+    if (room === undefined) return undefined;
+    const isFull = isNew && this.registers!.size >= room.countMax;
+    // What only shrinks them is let through.
+    if (!isFull && (length <= room.bytesMax || length <= this.#registersLength)) return undefined;
+    const limit = isFull ? 'registersMax' : 'registersBytesMax';
+    onLimited?.(limit);
+    return new HoldfastError('TOO_LARGE', `the registers of "${this.topic}" are as many, or as large, as they may be (limits.${limit})`);
   }
 
   /** A producer of which nothing was decided is not kept: names that lead to nothing cost no memory. */
@@ -257,6 +280,10 @@ export class TopicLog {
 
 function refused(error: HoldfastError): Verdict<Decision> {
   return { answer: { kind: 'refused', error }, batch: undefined };
+}
+
+function lengthOf({ key, value }: Pick<Register, 'key' | 'value'>): number {
+  return key.length + value.length;
 }
 
 function plain({ key, value, revision }: Register): Register {

@@ -47,6 +47,15 @@ const KEEP_ALIVE_MS = 30_000;
 /** How long the closing handshake of one socket may take, ms: the hub has let go of it, and counts it no more. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
+/**
+ * In how many pieces one message may come: fragments, and chunks of the network. So many that each holds this much of the
+ * largest frame, bytes, or `PIECES_MIN`. Each piece costs some hundred bytes of memory, whatever is in it.
+ */
+const PIECE_BYTES = 256;
+const PIECES_MIN = 1_024;
+/** Pongs that the network has not taken; one more ping, and the peer is dropped: it asks and does not read. */
+const PONGS_MAX = 60;
+
 /** The upgrade listeners of this module by server, and the paths that each of them serves. */
 const attachments = new WeakMap<Server, Map<(...args: never[]) => void, ReadonlySet<string>>>();
 
@@ -64,6 +73,7 @@ export function attach(server: Server, { hub, paths = { '/': {} }, origins = [],
   const originRefusal = parseOrigins(origins, proxies);
   const acceptor = createAcceptor(hub.services.limits.frameBytesMax);
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    if (!asksForWebSocket(request) && isLast(server, onUpgrade)) return serveWithoutUpgrade(server, request, stream, head);
     const endpoint = endpoints.get(pathOf(request));
     if (endpoint === undefined) {
       if (isLastOfAll(server, onUpgrade, pathOf(request))) refuse(stream, 404, { 'Content-Type': 'text/plain' }, NOT_FOUND_BODY);
@@ -98,10 +108,14 @@ export function attach(server: Server, { hub, paths = { '/': {} }, origins = [],
 }
 
 function createAcceptor(frameBytesMax: number): WebSocketServer {
-  const options: ServerOptions & { readonly closeTimeout: number } = {
+  const piecesMax = Math.max(PIECES_MIN, Math.ceil(frameBytesMax / PIECE_BYTES));
+  const options: ServerOptions & { readonly closeTimeout: number; readonly maxPendingAutoPongs: number } = {
     noServer: true,
     clientTracking: false,
     maxPayload: frameBytesMax,
+    maxFragments: piecesMax,
+    maxBufferedChunks: piecesMax,
+    maxPendingAutoPongs: PONGS_MAX,
     closeTimeout: CLOSE_TIMEOUT_MS,
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
@@ -115,11 +129,39 @@ function assertFree(path: string, taken: Iterable<ReadonlySet<string>>): void {
     if (paths.has(path)) throw new HoldfastError('USAGE', `the path "${path}" of this server is taken by another hub`);
 }
 
-/** Whether nobody else can answer an upgrade of this path: all listeners are of this module, none serves it, and this is the last. */
-function isLastOfAll(server: Server, listener: (...args: never[]) => void, path: string): boolean {
+/** Whether all listeners are of this module, and this is the last of them. */
+function isLast(server: Server, listener: (...args: never[]) => void): boolean {
   const ours = attachments.get(server);
-  if (ours === undefined || server.listenerCount('upgrade') > ours.size) return false;
-  return [...ours.values()].every((paths) => !paths.has(path)) && [...ours.keys()].at(-1) === listener;
+  return ours !== undefined && server.listenerCount('upgrade') <= ours.size && [...ours.keys()].at(-1) === listener;
+}
+
+/** Whether nobody else can answer an upgrade of this path: nobody serves it, and this is the last. */
+function isLastOfAll(server: Server, listener: (...args: never[]) => void, path: string): boolean {
+  return isLast(server, listener) && [...(attachments.get(server)?.values() ?? [])].every((paths) => !paths.has(path));
+}
+
+function asksForWebSocket({ headers }: IncomingMessage): boolean {
+  return (headers.upgrade ?? '')
+    .toLowerCase()
+    .split(',')
+    .some((name) => name.trim() === 'websocket');
+}
+
+/** Of the connection alone, and of an upgrade that does not take place. */
+const HOP_HEADERS = new Set(['connection', 'upgrade', 'http2-settings']);
+
+/**
+ * Answers a request that would rather speak something else, such as `Upgrade: h2c` of Java's and curl's clients, as if it had not
+ * said so: RFC 9110 section 7.8 lets a server ignore it. Node has let go of the stream by now, with the body still to come, so
+ * that the request is put before it once more, and read anew; the connection ends with its answer.
+ */
+function serveWithoutUpgrade(server: Server, { method, url, rawHeaders }: IncomingMessage, stream: Duplex, head: Buffer): void {
+  const lines = [`${method} ${url} HTTP/1.1`, 'Connection: close'];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (!HOP_HEADERS.has(rawHeaders[at]!.toLowerCase())) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
+  }
+  stream.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  server.emit('encrypted' in stream ? 'secureConnection' : 'connection', stream);
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {
@@ -150,7 +192,11 @@ function refuse(stream: Duplex, status: number, headers: Readonly<Record<string,
 /** RFC 6455 section 7.4.1. */
 const TOO_LARGE = 1009;
 const INVALID_PAYLOAD = 1007;
+const POLICY_VIOLATION = 1008;
 const PROTOCOL_ERROR = 1002;
+
+/** RFC 6455 section 5.2: a small frame's head, with its mask. */
+const CONTROL_HEAD_BYTES = 6;
 
 /** Whose socket or stream it is: a property instead of a closure for each event, since there are many of them. */
 const OWNER = Symbol('owner');
@@ -213,12 +259,16 @@ class WsSocket implements Socket, Outlet {
   listen(listener: SocketListener): void {
     this.#listener = listener;
     (this.#socket as Owned)[OWNER] = (this.stream as Owned)[OWNER] = this;
-    this.#socket.on('message', onMessage).on('error', onBreach).on('close', onClose);
+    this.#socket.on('message', onMessage).on('ping', onControl).on('pong', onControl).on('error', onBreach).on('close', onClose);
     this.stream.on('drain', onDrain);
   }
 
   onFrame(bytes: Buffer, isBinary: boolean): void {
     this.#listener?.onFrame(isBinary ? bytes : bytes.toString('utf8'));
+  }
+
+  onControl(payload: Buffer): void {
+    this.#listener?.onControl?.(CONTROL_HEAD_BYTES + payload.length);
   }
 
   onFlushed(): void {
@@ -229,6 +279,7 @@ class WsSocket implements Socket, Outlet {
   onBreach(code: string | undefined): void {
     if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.onClose(TOO_LARGE, '');
     else if (code === 'WS_ERR_INVALID_UTF8') this.onClose(INVALID_PAYLOAD, '');
+    else if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') this.onClose(POLICY_VIOLATION, '');
     else if (code?.startsWith('WS_ERR') === true) this.onClose(PROTOCOL_ERROR, '');
   }
 
@@ -252,6 +303,10 @@ class WsSocket implements Socket, Outlet {
 
 function onMessage(this: WebSocket & Owned, data: RawData, isBinary: boolean): void {
   this[OWNER]?.onFrame(data as Buffer, isBinary);
+}
+
+function onControl(this: WebSocket & Owned, payload: Buffer): void {
+  this[OWNER]?.onControl(payload);
 }
 
 function onBreach(this: WebSocket & Owned, error: NodeJS.ErrnoException): void {
