@@ -368,6 +368,25 @@ describe('bounds', () => {
     expect(await Promise.all(asked)).toEqual([undefined, undefined, undefined]);
   });
 
+  test('questions about who connects have places of their own: a flood of them holds up nobody who is in', async () => {
+    const answers: (() => void)[] = [];
+    const reply = ({ type }: Received): Promise<Reply> =>
+      new Promise((resolve) => answers.push(() => resolve(type === 'connect' ? { subject: 'alice' } : { allow: true })));
+    await start(reply, { concurrencyMax: 4, waitingMax: 2 });
+    const connecting = [connect(), connect(), connect()];
+    await backEnd.came(2);
+    for (let more = 0; more < 10; more++) expect(await refusal(connect())).toMatchObject({ code: 'OVERLOADED', retryable: true });
+    expect([backEnd.received.length, faults.length]).toEqual([2, 10]);
+    const publishing = [publish(), publish(), publish(), publish()];
+    await backEnd.came(6);
+    expect(backEnd.received.map(({ type }) => type)).toEqual([...Array<string>(2).fill('connect'), ...Array<string>(4).fill('publish')]);
+    for (const answer of answers.splice(0)) answer();
+    expect(await Promise.all(publishing)).toEqual(Array(4).fill(undefined));
+    await backEnd.came(7);
+    for (const answer of answers) answer();
+    expect(await Promise.all(connecting)).toMatchObject([{ subject: 'alice' }, { subject: 'alice' }, { subject: 'alice' }]);
+  });
+
   test('who waits in line for too long is refused, and leaves the line', async () => {
     let breakOff = (): void => {};
     const stuck = new Promise<Response>((_resolve, reject) => (breakOff = (): void => reject(new Error('reset'))));

@@ -47,9 +47,9 @@ export interface WebhooksOptions {
   readonly timeoutMs?: number;
   /** Without an answer, for all events or for each. `connect` cannot be `open`: it would not be known who it is. Default `closed`. */
   readonly onFailure?: FailureMode | Readonly<Partial<Record<WebhookEvent, FailureMode>>>;
-  /** Questions at a time. Default 64. */
+  /** Questions at a time; half as many again about `connect`, which anybody can cause, in places of their own. Default 64. */
   readonly concurrencyMax?: number;
-  /** Questions that wait for a place; more fail at once. Default 1,000. */
+  /** Questions that wait for a place, and half as many about `connect`; more fail at once. Default 1,000. */
   readonly waitingMax?: number;
   /** Tells `connect` the token of the first frame, too. Default `false`. */
   readonly sendToken?: boolean;
@@ -92,6 +92,8 @@ export interface Webhooks {
 
 const DEFAULT_EVENTS: readonly WebhookEvent[] = ['connect', 'subscribe', 'publish'];
 const RETRY_AFTER_MS = 1_000;
+/** The places for `connect`, as a part of those for everything else. */
+const CONNECT_SHARE = 1 / 2;
 
 /** Throws `USAGE` for an address, a secret or an event that cannot be. */
 export function createWebhooks(options: WebhooksOptions): Webhooks {
@@ -105,23 +107,29 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
       hint: 'Give it by event: { subscribe: "open" }.',
     });
   }
-  const caller = new WebhookCaller({
-    urlOf: (event) => (typeof url === 'string' ? url : url[event]!),
-    keys: parseWebhookSecret(options.secret),
-    timeoutMs: options.timeoutMs ?? 3_000,
-    answerBytesMax: options.answerBytesMax ?? 1_048_576,
-    concurrencyMax: options.concurrencyMax ?? 64,
-    waitingMax: options.waitingMax ?? 1_000,
-    clock,
-    fetch: options.fetch ?? fetch,
-  });
+  const { concurrencyMax = 64, waitingMax = 1_000 } = options;
+  const keys = parseWebhookSecret(options.secret);
+  const callerOf = (share: number): WebhookCaller =>
+    new WebhookCaller({
+      urlOf: (event) => (typeof url === 'string' ? url : url[event]!),
+      keys,
+      timeoutMs: options.timeoutMs ?? 3_000,
+      answerBytesMax: options.answerBytesMax ?? 1_048_576,
+      concurrencyMax: Math.ceil(concurrencyMax * share),
+      waitingMax: Math.ceil(waitingMax * share),
+      clock,
+      fetch: options.fetch ?? fetch,
+    });
+  const caller = callerOf(1);
+  // Who has no credentials must not use up the places of those who have.
+  const connectCaller = callerOf(CONNECT_SHARE);
   const grants = new GrantCache({ clock, grantMs: options.grantMs ?? 10_000, countMax: options.grantsMax ?? 10_000 });
 
   /** The answer as `read` makes it; without one, `open` if that may be, else a retryable refusal. */
   async function ask<Result>(event: WebhookEvent, data: object, read: (answer: WebhookAnswer) => Result, open?: Result): Promise<Result> {
     const beganAtMs = clock.now();
     try {
-      return read(await caller.ask(event, data));
+      return read(await (event === 'connect' ? connectCaller : caller).ask(event, data));
     } catch (error) {
       if (!(error instanceof WebhookFault) && !(error instanceof WrongAnswer)) throw error;
       const kind = error instanceof WebhookFault ? error.kind : 'answer';
