@@ -167,8 +167,9 @@ export class TopicLog {
   /** HF-6.2 to HF-6.9, in one synchronous step: nothing can come in between. */
   decide(request: PublishRequest, producer: ProducerState, now: number, batch: PendingBatch): Verdict<Decision> {
     const { seq, epoch } = request;
+    // The epoch itself is told to subscribers alone: who is refused here may have no right to the topic.
     if (epoch !== undefined && epoch !== this.epoch)
-      return refused(new HoldfastError('EPOCH_CHANGED', `"${this.topic}" is in epoch ${this.epoch}, not ${epoch}`));
+      return refused(new HoldfastError('EPOCH_CHANGED', `"${this.topic}" is in another epoch than ${epoch}`));
     if (seq <= producer.seq) return this.#recall(request, producer);
     if (seq > producer.seq + 1) return refused(this.#overtaking(request, producer));
     const payloads = request.verdict ?? this.#admit(request);
