@@ -252,6 +252,17 @@ describe('what a handler can do', () => {
     expect(offsets(items)).toEqual(['epoch', 1, 2, 3, 4, 5, 6]);
   });
 
+  test('HF-1.1: a topic name that is none, handed on as the client sent it, founds nothing', async () => {
+    const { client } = await clientOf();
+    for (const name of ['', 'a b', 'a//b', 'x'.repeat(201), undefined, {}] as string[]) {
+      await expect(client.publish(name, 1)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+      await expect(client.follow(name, {}, () => {})).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
+    }
+    await stage.clock.settle();
+    expect([...stage.disk.topics.keys()]).toEqual([]);
+    expect(stage.errors).toEqual([]);
+  });
+
   test('bytes that it is given are its own', async () => {
     const { client } = await clientOf();
     let got: Uint8Array | undefined;

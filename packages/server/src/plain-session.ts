@@ -1,6 +1,6 @@
 /** A plain client's connection (PROTOCOL.md HF-13): its handler gets each frame in order, one after the other. */
 
-import { CLOSE_CODES, HoldfastError, type Data, type Json, type Position } from '@holdfast/wire';
+import { CLOSE_CODES, HoldfastError, isTopicName, type Data, type Json, type Position } from '@holdfast/wire';
 import type { Connection } from './connection.ts';
 import { startOf } from './cursor.ts';
 import { Follower } from './follower.ts';
@@ -192,6 +192,8 @@ export class PlainSession implements PlainClient {
 
   async #ask(action: Action, topic: string): Promise<Grant> {
     const { endpoint } = this.#connection;
+    // A handler hands on what its client sent: a name that is none must found nothing.
+    if (!isTopicName(topic)) throw new HoldfastError('UNKNOWN_TOPIC', 'what was asked for is not a topic name (HF-1.1)');
     if (!endpoint.hasTopic(topic) || !this.#services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
     const grant = endpoint.ask({ identity: this.identity, action, topic }, this.#services.clock);
     return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
