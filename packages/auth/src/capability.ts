@@ -56,7 +56,7 @@ function roomOf(pattern: string, given: unknown): Room {
     pattern,
     capability,
     matches: (topic, subject) => {
-      if (topics.match(topic) === undefined) return false;
+      if (!topics.matches(topic)) return false;
       // Compared, never put into the pattern: a subject may look like one.
       const parts = topic.split('/');
       if (parts[0] === RESERVED_SEGMENT && segments[0] !== RESERVED_SEGMENT) return false;

@@ -32,35 +32,56 @@ const RETURN_SHARE = 1 / 8;
 /** What sums of fractions may be wrong by, ms. */
 const ROUNDING_MS = 1e-6;
 
+/** What one unit of each rate takes, ms: 0 where nothing bounds it. */
+type Costs = Readonly<Record<Rate, number>>;
+
+/** By limits and scope: the same for all allowances of a node. */
+const knownCosts = new WeakMap<NodeLimits, Map<RateScope, Costs>>();
+
+function costsOf(limits: NodeLimits, scope: RateScope): Costs {
+  let scopes = knownCosts.get(limits);
+  if (scopes === undefined) knownCosts.set(limits, (scopes = new Map()));
+  let costs = scopes.get(scope);
+  if (costs === undefined) {
+    const costOf = (rate: Rate): number => 1_000 / limits[limitOf(scope, rate)];
+    costs = { Publishes: costOf('Publishes'), Bytes: costOf('Bytes'), Subscribes: costOf('Subscribes'), Requests: costOf('Requests') };
+    scopes.set(scope, costs);
+  }
+  return costs;
+}
+
+function limitOf(scope: RateScope, rate: Rate): `${RateScope}${Rate}PerSecond` {
+  return `${scope}${rate}PerSecond`;
+}
+
+/** Asked and charged for each frame that arrives, three times over: written out by rate, without a loop. */
 export class Allowance {
-  readonly #limits: NodeLimits;
   readonly #scope: RateScope;
-  /** What was taken and has not run out yet, by rate, ms at `#seenAtMs`. */
-  readonly #takenMs: Record<Rate, number> = { Publishes: 0, Bytes: 0, Subscribes: 0, Requests: 0 };
+  readonly #burstMs: number;
+  readonly #costs: Costs;
+  // What was taken and has not run out yet, ms at `#seenAtMs`.
+  #publishesMs = 0;
+  #bytesMs = 0;
+  #subscribesMs = 0;
+  #requestsMs = 0;
   #seenAtMs = 0;
 
   constructor(limits: NodeLimits, scope: RateScope) {
-    this.#limits = limits;
     this.#scope = scope;
-  }
-
-  /** The name of the limit for a rate. */
-  limitOf(rate: Rate): `${RateScope}${Rate}PerSecond` {
-    return `${this.#scope}${rate}PerSecond`;
+    this.#burstMs = limits.burstMs;
+    this.#costs = costsOf(limits, scope);
   }
 
   /** `undefined` if a frame may pass. `now`: wall clock, ms. */
-  lack(charge: Charge, now: number): Lack | undefined {
+  lack({ Publishes = 0, Bytes = 0, Subscribes = 0, Requests = 0 }: Charge, now: number): Lack | undefined {
     this.#run(now);
-    const { burstMs } = this.#limits;
-    let worst: Lack | undefined;
-    for (const rate of RATES) {
-      const overMs = this.#takenMs[rate] - burstMs + ROUNDING_MS;
-      if ((charge[rate] ?? 0) === 0 || overMs < 0) continue;
-      const waitMs = Math.ceil(overMs + burstMs * RETURN_SHARE);
-      if (waitMs > (worst?.waitMs ?? 0)) worst = { scope: this.#scope, rate, limit: this.limitOf(rate), waitMs };
-    }
-    return worst;
+    const fullMs = this.#burstMs - ROUNDING_MS;
+    const isFull =
+      (Bytes > 0 && this.#bytesMs >= fullMs) ||
+      (Publishes > 0 && this.#publishesMs >= fullMs) ||
+      (Requests > 0 && this.#requestsMs >= fullMs) ||
+      (Subscribes > 0 && this.#subscribesMs >= fullMs);
+    return isFull ? this.#fullest({ Publishes, Bytes, Subscribes, Requests }) : undefined;
   }
 
   /** Takes what `lack` let pass. */
@@ -70,28 +91,60 @@ export class Allowance {
 
   /** Takes what nobody asked for: of it at most so much that the bucket is another burst above full. */
   force(charge: Charge, now: number): void {
-    this.#add(charge, now, 2 * this.#limits.burstMs);
+    this.#add(charge, now, 2 * this.#burstMs);
   }
 
   /** Whether all buckets are empty, so that nothing is lost by forgetting them. */
   isUnused(now: number): boolean {
     this.#run(now);
-    return RATES.every((rate) => this.#takenMs[rate] === 0);
+    return this.#publishesMs + this.#bytesMs + this.#subscribesMs + this.#requestsMs === 0;
   }
 
-  #add(charge: Charge, now: number, maxMs: number): void {
-    this.#run(now);
+  #fullest(charge: Charge): Lack | undefined {
+    let worst: Lack | undefined;
     for (const rate of RATES) {
-      const taken = this.#takenMs[rate];
-      const ms = ((charge[rate] ?? 0) * 1_000) / this.#limits[this.limitOf(rate)];
-      if (ms > 0) this.#takenMs[rate] = Math.max(taken, Math.min(taken + ms, maxMs));
+      const overMs = this.#takenMs(rate) - this.#burstMs + ROUNDING_MS;
+      if (charge[rate] === 0 || overMs < 0) continue;
+      const waitMs = Math.ceil(overMs + this.#burstMs * RETURN_SHARE);
+      if (waitMs > (worst?.waitMs ?? 0)) worst = { scope: this.#scope, rate, limit: limitOf(this.#scope, rate), waitMs };
     }
+    return worst;
+  }
+
+  #takenMs(rate: Rate): number {
+    switch (rate) {
+      case 'Publishes':
+        return this.#publishesMs;
+      case 'Bytes':
+        return this.#bytesMs;
+      case 'Subscribes':
+        return this.#subscribesMs;
+      case 'Requests':
+        return this.#requestsMs;
+    }
+  }
+
+  #add({ Publishes = 0, Bytes = 0, Subscribes = 0, Requests = 0 }: Charge, now: number, maxMs: number): void {
+    this.#run(now);
+    const costs = this.#costs;
+    this.#bytesMs = filled(this.#bytesMs, Bytes * costs.Bytes, maxMs);
+    if (Publishes > 0) this.#publishesMs = filled(this.#publishesMs, Publishes * costs.Publishes, maxMs);
+    if (Requests > 0) this.#requestsMs = filled(this.#requestsMs, Requests * costs.Requests, maxMs);
+    if (Subscribes > 0) this.#subscribesMs = filled(this.#subscribesMs, Subscribes * costs.Subscribes, maxMs);
   }
 
   #run(now: number): void {
     const passedMs = Math.max(0, now - this.#seenAtMs);
     this.#seenAtMs = now;
     if (passedMs === 0) return;
-    for (const rate of RATES) this.#takenMs[rate] = Math.max(0, this.#takenMs[rate] - passedMs);
+    this.#bytesMs = Math.max(0, this.#bytesMs - passedMs);
+    this.#publishesMs = Math.max(0, this.#publishesMs - passedMs);
+    this.#requestsMs = Math.max(0, this.#requestsMs - passedMs);
+    this.#subscribesMs = Math.max(0, this.#subscribesMs - passedMs);
   }
+}
+
+/** A bucket that held `taken` with `more` in it, no further than `maxMs`, and never less than before. */
+function filled(taken: number, more: number, maxMs: number): number {
+  return Math.max(taken, Math.min(taken + more, maxMs));
 }

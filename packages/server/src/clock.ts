@@ -1,5 +1,7 @@
 /** The ports for time and chance. The simulator passes its own, so nothing else in this package may read either. */
 
+import { defer } from './turn.ts';
+
 /** A timer's handle: whatever the clock returned. */
 export type Timer = unknown;
 
@@ -21,7 +23,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout: (task, delayMs) => setTimeout(task, delayMs).unref(),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
-  defer: (task) => void setImmediate(task),
+  defer,
 };
 
 /** The machine's chance. */

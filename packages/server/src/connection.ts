@@ -31,7 +31,7 @@ import { Operations } from './operations.ts';
 import { PlainSession } from './plain-session.ts';
 import { isCredentialRefusal, isSubject, type Credentials, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
-import { contentOf, type Frame } from './shared-frame.ts';
+import { contentOf, type Frame, type SharedRun } from './shared-frame.ts';
 import type { Socket, SocketListener } from './socket.ts';
 
 /** Frames kept while the credentials are being examined (HF-3.7). */
@@ -45,6 +45,8 @@ const SILENT_BEATS_MAX = 3;
  * for this many times as much without ever reading is not slow but hostile.
  */
 const QUEUES_MAX = 8;
+/** And however small that is, there is room for the answers of a turn. */
+const QUEUE_BYTES_MIN = 4_096;
 
 /** What is known of a connection before its first frame. */
 export interface Arrival {
@@ -186,12 +188,25 @@ export class Connection implements SocketListener, MeterHost {
 
   send(frame: Frame): void {
     if (this.#isClosed) return;
-    if (this.#socket.bufferedBytes > this.#limits.queueBytesMax * QUEUES_MAX) return this.close(CLOSE_CODES.OVERLOADED.code, 'OVERLOADED');
+    if (this.#socket.bufferedBytes > Math.max(this.#limits.queueBytesMax, QUEUE_BYTES_MIN) * QUEUES_MAX)
+      return this.close(CLOSE_CODES.OVERLOADED.code, 'OVERLOADED');
     this.#hasSent = true;
     const { counters } = this.#host.services;
     counters.framesSent += 1;
     counters.bytesSent += contentOf(frame).length;
     this.#socket.send(frame);
+  }
+
+  /** Sends all of it, if that leaves no more than `queueBytesMax` buffered (HF-7.2). */
+  sendRun(run: SharedRun): boolean {
+    if (this.#isClosed || this.#socket.bufferedBytes + run.bytes >= this.#limits.queueBytesMax) return false;
+    this.#hasSent = true;
+    const { counters } = this.#host.services;
+    counters.framesSent += run.frames.length;
+    counters.bytesSent += run.bytes;
+    if (this.#socket.sendRun !== undefined) this.#socket.sendRun(run);
+    else for (const frame of run.frames) this.#socket.send(frame);
+    return true;
   }
 
   sendMessage(message: Exclude<ServerMessage, EntryMessage>): void {

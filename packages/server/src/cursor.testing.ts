@@ -2,7 +2,7 @@
 
 import { HoldfastError, type GapReason, type Position } from '@holdfast/wire';
 import { Cursor, type CursorSink } from './cursor.ts';
-import { FramedEntry } from './framed-entry.ts';
+import { FramedEntry, markRuns, type EntryRun } from './framed-entry.ts';
 import { log, type Kind } from './kind.ts';
 import { repeatableRandom } from './chance.testing.ts';
 import { ScriptedStore } from './scripted-store.testing.ts';
@@ -44,7 +44,7 @@ export class CursorStage {
   constructor({ kind = log(), page = { countMax: 3, bytesMax: 1_000_000 }, readsMax = 16, tailCount = 0 }: CursorStageOptions = {}) {
     this.tail = new TopicTail({ held: 0, heldMax: 1_000_000 }, tailCount);
     this.page = page;
-    this.reads = new Turnstile(readsMax);
+    this.reads = new Turnstile(readsMax, this.clock);
     this.sequencer = new Sequencer({
       store: this.store,
       clock: this.clock,
@@ -54,6 +54,7 @@ export class CursorStage {
       listener: {
         onCommit: (_log, { entries, registers }) => {
           const framed = entries.map((entry) => new FramedEntry('t', 1, entry));
+          markRuns(framed);
           this.tail.add(framed);
           for (const { cursor } of this.consumers) cursor.onCommit(framed, registers);
         },
@@ -123,6 +124,8 @@ export class Consumer implements CursorSink {
   readonly clock: VirtualClock;
   readonly #ask: (() => Promise<Grant>) | undefined;
   isReady = true;
+  /** How many runs it took as one. */
+  runCount = 0;
   /** How many items it takes before it is no longer ready. */
   appetite: number = Infinity;
   /** What `ask` answers. */
@@ -162,6 +165,13 @@ export class Consumer implements CursorSink {
 
   entry({ entry }: FramedEntry): void {
     this.#take(String(entry.offset));
+  }
+
+  entries(run: EntryRun): boolean {
+    if (!this.isReady || this.appetite < run.entries.length) return false;
+    this.runCount += 1;
+    for (const entry of run.entries) this.entry(entry);
+    return true;
   }
 
   skip(first: number, last: number): void {

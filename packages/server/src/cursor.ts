@@ -8,7 +8,7 @@
 
 import { HoldfastError, type GapReason, type Position } from '@holdfast/wire';
 import type { Timer } from './clock.ts';
-import { FramedEntry } from './framed-entry.ts';
+import { FramedEntry, type EntryRun } from './framed-entry.ts';
 import type { Grant, Identity } from './rights.ts';
 import type { Services } from './services.ts';
 import type { Register } from './store.ts';
@@ -23,6 +23,8 @@ export interface CursorSink {
   /** False while what was sent before has not drained, and after the end. */
   readonly isReady: boolean;
   entry(entry: FramedEntry): void;
+  /** Takes all of it, or nothing: then they are handed over one by one. */
+  entries(run: EntryRun): boolean;
   skip(first: number, last: number): void;
   gap(reason: GapReason, before: Position, after: Position): void;
   register(register: Register): void;
@@ -104,9 +106,12 @@ export class Cursor {
 
   /** At the committed head, with nothing more to read, and allowed to be there. */
   get isLive(): boolean {
+    return this.#isAtHead && this.#log.founding === undefined && !this.#isPumping && this.checkRight();
+  }
+
+  get #isAtHead(): boolean {
     const log = this.#log;
-    const isAtHead = this.#epoch === log.epoch && this.#offset === log.committed && this.#revision === log.committedRevision;
-    return isAtHead && log.founding === undefined && !this.#isPumping && this.checkRight();
+    return this.#offset === log.committed && this.#revision === log.committedRevision && this.#epoch === log.epoch;
   }
 
   /** Whether the right stands at this moment (HF-5.10); an end of it pauses. */
@@ -139,6 +144,7 @@ export class Cursor {
       this.#send(entries);
       this.#sendRegisters(registers);
       this.#isPumping = false;
+      if (this.#isAtHead && this.#right === 'granted' && !this.#isClosed) return this.#sink.rested();
     }
     this.pump();
   }
@@ -280,9 +286,15 @@ export class Cursor {
     const sink = this.#sink;
     const log = this.#log;
     let hiddenFrom: number | undefined;
-    for (const framed of entries) {
+    for (let at = 0; at < entries.length; at++) {
+      const framed = entries[at]!;
       const { offset } = framed.entry;
       if (offset <= this.#offset) continue;
+      const { run } = framed;
+      if (run !== undefined && this.#sendRun(run)) {
+        at += run.entries.length - 1;
+        continue;
+      }
       if (offset > this.#creditUpTo || !this.#isOpen) break;
       if (log.kind.isVisible?.(framed.entry, sink.viewer) === false) {
         this.#offset = offset;
@@ -296,6 +308,13 @@ export class Cursor {
       sink.entry(framed);
     }
     if (hiddenFrom !== undefined && !this.#isClosed) sink.skip(hiddenFrom, this.#offset);
+  }
+
+  /** All of a run at once, if everybody may see everything of it and there is credit and room for it. */
+  #sendRun(run: EntryRun): boolean {
+    if (run.last > this.#creditUpTo || this.#log.kind.isVisible !== undefined || this.#isClosed || !this.#sink.entries(run)) return false;
+    this.#offset = run.last;
+    return true;
   }
 
   #sendRegisters(registers: readonly Register[]): void {

@@ -38,7 +38,7 @@ export class Endpoint {
 
   constructor({ topics = ['*'], authenticate = anonymous, authorize = () => true, methods = {}, plain }: EndpointOptions = {}) {
     const patterns = topics.map(parseTopicPattern);
-    this.#hasTopic = (topic) => patterns.some((pattern) => pattern.match(topic) !== undefined);
+    this.#hasTopic = (topic) => patterns.some((pattern) => pattern.matches(topic));
     this.authenticate = authenticate;
     this.#authorize = authorize;
     this.#methods = methods;

@@ -74,6 +74,11 @@ export class Follower implements TopicSubscriber, CursorSink {
     this.#give({ type: 'entry', ...fields, data });
   }
 
+  /** One by one: whoever is given an item is asked before the next. */
+  entries(): boolean {
+    return false;
+  }
+
   gap(reason: GapReason, before: Position, after: Position): void {
     this.#give({ type: 'gap', topic: this.#options.topic.name, reason, before, after });
   }

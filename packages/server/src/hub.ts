@@ -456,7 +456,7 @@ export class Hub implements ConnectionHost {
         hookTimeoutMs: node.hookTimeoutMs,
         onLimited: (limit, key) => this.#limited(limit, key, false),
       }),
-      reads: new Turnstile(node.replayPagesMax),
+      reads: new Turnstile(node.replayPagesMax, this.#clock),
       page: PAGE,
       hasTopic: (topic) => this.#ruleOf(topic) !== undefined,
       beforePublishOf: (topic) => this.#ruleOf(topic)?.beforePublish,
@@ -491,7 +491,7 @@ export class Hub implements ConnectionHost {
   }
 
   #ruleOf(topic: string): CompiledRule | undefined {
-    return this.#rules.find(({ matcher }) => matcher.match(topic) !== undefined);
+    return this.#rules.find(({ matcher }) => matcher.matches(topic));
   }
 
   async #openTopic(name: string): Promise<OpenTopic> {

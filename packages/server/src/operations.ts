@@ -31,12 +31,15 @@ import { readForViewer } from './reading.ts';
 import type { LimitName } from './node-limits.ts';
 import { isCredentialRefusal, type Action, type Grant, type Identity } from './rights.ts';
 import type { Services } from './services.ts';
-import { SharedFrame, type Frame } from './shared-frame.ts';
+import { SharedFrame, type Frame, type SharedRun } from './shared-frame.ts';
 import { senderName } from './subscription.ts';
 import { Subscriptions, type Subscriber } from './subscriptions.ts';
 import { isLongerThan } from './text-size.ts';
 import { isThenable } from './thenable.ts';
 import type { Decision } from './topic-log.ts';
+
+/** What a method gives; some give nothing. */
+type Result = Json | undefined;
 
 export class Operations implements PublishSource, Subscriber {
   readonly #services: Services;
@@ -82,6 +85,10 @@ export class Operations implements PublishSource, Subscriber {
 
   send(frame: Frame): void {
     this.#connection.send(frame);
+  }
+
+  sendRun(run: SharedRun): boolean {
+    return this.#connection.sendRun(run);
   }
 
   sendMessage(message: Exclude<ServerMessage, EntryMessage>): void {
@@ -147,7 +154,7 @@ export class Operations implements PublishSource, Subscriber {
       case 'read':
         return this.#request(message.id, () => this.#lanes.run('read', () => this.#read(message)));
       case 'call':
-        return this.#request(message.id, () => this.#call(message));
+        return this.#call(message);
       case 'register':
         return this.#request(message.id, () => this.#register(message));
       case 'presence':
@@ -196,6 +203,10 @@ export class Operations implements PublishSource, Subscriber {
 
   /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
   async ask(action: Action, topic: string, key?: string): Promise<Grant> {
+    return this.#grant(action, topic, key);
+  }
+
+  #grant(action: Action, topic: string, key?: string): Grant | Promise<Grant> {
     const grant = this.#question(action, topic, this.#identity, key);
     return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
   }
@@ -211,18 +222,26 @@ export class Operations implements PublishSource, Subscriber {
 
   /** Carries out a request and answers a failure; at most `requestsMax` at a time. */
   #request(id: RequestId | undefined, task: () => Promise<void>): void {
-    if (this.#unanswered >= this.#services.limits.requestsMax) {
-      this.#connection.limited('requestsMax');
-      const error = new HoldfastError('TOO_MANY_IN_FLIGHT', 'more requests are unanswered than limits.requestsMax');
-      return this.sendMessage(errorMessage(error, { id }));
-    }
+    if (!this.#hasRoom(id)) return;
     this.#unanswered += 1;
     this.#answer(id, () => task().finally(() => (this.#unanswered -= 1)));
   }
 
-  /** A refusal carries the id and nothing else: with a topic it would tell of a subscription whose right ended (HF-5.10, HF-10.1). */
+  /** Whether one more request may wait for its answer; if not, it is refused. */
+  #hasRoom(id: RequestId | undefined): boolean {
+    if (this.#unanswered < this.#services.limits.requestsMax) return true;
+    this.#connection.limited('requestsMax');
+    this.#refuse(id, new HoldfastError('TOO_MANY_IN_FLIGHT', 'more requests are unanswered than limits.requestsMax'));
+    return false;
+  }
+
   #answer(id: RequestId | undefined, task: () => Promise<void>): void {
-    task().catch((error: unknown) => this.sendMessage(errorMessage(this.#services.refusalOf(error), { id })));
+    task().catch((error: unknown) => this.#refuse(id, error));
+  }
+
+  /** A refusal carries the id and nothing else: with a topic it would tell of a subscription whose right ended (HF-5.10, HF-10.1). */
+  #refuse(id: RequestId | undefined, error: unknown): void {
+    this.sendMessage(errorMessage(this.#services.refusalOf(error), { id }));
   }
 
   #reply(id: RequestId | undefined, data: Json): void {
@@ -297,14 +316,36 @@ export class Operations implements PublishSource, Subscriber {
     this.#reply(id, { key, value: JSON.parse(stands.value) as Json, revision: stands.revision });
   }
 
-  async #call({ id, method: name, data = null }: Call): Promise<void> {
+  /** Answered in the turn of its arrival where nothing makes it wait: neither the right, nor the method, nor the connection. */
+  #call(call: Call): void {
+    if (!this.#hasRoom(call.id)) return;
+    try {
+      const result = this.#resultOf(call);
+      if (!isThenable(result) && this.isReady) return this.#sendResult(call, result);
+      this.#unanswered += 1;
+      this.#answer(call.id, () => this.#sendLater(call, result).finally(() => (this.#unanswered -= 1)));
+    } catch (error) {
+      this.#refuse(call.id, error);
+    }
+  }
+
+  #resultOf({ method: name, data = null }: Call): Result | PromiseLike<Result> {
     const method = this.#connection.endpoint.method(name);
-    await this.ask('call', name);
-    const result = (await method(data, { identity: this.#identity, client: this.client })) as Json | undefined;
-    const frame = encodeServerMessage({ type: 'reply', id, data: result ?? null });
-    if (isLongerThan(frame, this.#services.limits.frameBytesMax))
-      throw new HoldfastError('TOO_LARGE', `the answer of "${name.slice(0, 80)}" is larger than a frame`);
+    const grant = this.#grant('call', name);
+    const call = (): Result | PromiseLike<Result> => method(data, { identity: this.#identity, client: this.client });
+    return isThenable(grant) ? grant.then(call) : call();
+  }
+
+  async #sendLater(call: Call, result: Result | PromiseLike<Result>): Promise<void> {
+    const data = await result;
     await this.#connection.whenReady();
+    this.#sendResult(call, data);
+  }
+
+  #sendResult({ id, method }: Call, data: Result): void {
+    const frame = encodeServerMessage({ type: 'reply', id, data: data ?? null });
+    if (isLongerThan(frame, this.#services.limits.frameBytesMax))
+      throw new HoldfastError('TOO_LARGE', `the answer of "${method.slice(0, 80)}" is larger than a frame`);
     this.send(frame);
   }
 

@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Outflow } from './outflow.ts';
-import { SharedFrame } from './shared-frame.ts';
+import { SharedFrame, SharedRun } from './shared-frame.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -55,6 +55,20 @@ describe('one write per connection and turn', () => {
       ['\u0081\u0001a\u0081\u0002bc\u0081\u0003def'].map((text) => Buffer.from(text, 'latin1').toString()),
       0,
     ]);
+  });
+
+  test('a run leaves as its frames do, in its place, encoded once for all', async () => {
+    const [one, other] = [new Sink(), new Sink()];
+    const [flow, otherFlow] = [flowTo(one), flowTo(other)];
+    const run = new SharedRun([new SharedFrame('b'), new SharedFrame(Uint8Array.of(99))]);
+    flow.push('a');
+    flow.pushRun(run);
+    flow.push('d');
+    otherFlow.pushRun(run);
+    expect([flow.bytes, otherFlow.bytes, run.bytes]).toEqual([12, 6, 2]);
+    await turn();
+    expect(one.writes.map((bytes) => bytes.toString('latin1'))).toEqual(['\u0081\u0001a\u0081\u0001b\u0082\u0001c\u0081\u0001d']);
+    expect(other.writes).toEqual([run.prepared]);
   });
 
   test('the same frames to many are encoded once and joined once', async () => {

@@ -5,8 +5,8 @@
  */
 
 import type { Duplex } from 'node:stream';
-import { systemClock } from './clock.ts';
-import { SharedFrame, type Frame } from './shared-frame.ts';
+import { SharedFrame, type Frame, type SharedRun } from './shared-frame.ts';
+import { deferToEnd } from './turn.ts';
 
 /**
  * Up to here frames of a turn are copied into one piece, which those who have the same frames share: small ones up to the
@@ -22,14 +22,14 @@ const BINARY = 0x82;
 /** Those that have something to send at the end of this turn. */
 let due: Outflow[] = [];
 /** What was joined last: in a fan-out the next connection has the same frames. */
-let lastFrames: readonly Buffer[] = [];
+let lastPieces: readonly Buffer[] = [];
 let lastJoined: Buffer = Buffer.alloc(0);
 
 function flushDue(): void {
   const flows = due;
   due = [];
   for (const flow of flows) flow.flush();
-  lastFrames = [];
+  lastPieces = [];
 }
 
 /** Where frames go: one connection. */
@@ -43,8 +43,10 @@ export interface Outlet {
 
 export class Outflow {
   readonly #outlet: Outlet;
-  /** Only while something waits. */
-  #frames: Buffer[] | undefined;
+  /** One frame or more each. Only while something waits. */
+  #pieces: Buffer[] | undefined;
+  /** Of frames. */
+  #count = 0;
   #bytes = 0;
 
   constructor(outlet: Outlet) {
@@ -57,26 +59,35 @@ export class Outflow {
   }
 
   push(frame: Frame): void {
-    const bytes = encoded(frame);
-    this.#bytes += bytes.length;
-    if (this.#frames !== undefined) return void this.#frames.push(bytes);
-    this.#frames = [bytes];
-    if (due.push(this) === 1) systemClock.defer(flushDue);
+    this.#push(encoded(frame), 1);
+  }
+
+  pushRun(run: SharedRun): void {
+    this.#push((run.prepared ??= Buffer.concat(run.frames.map(encoded))) as Buffer, run.frames.length);
+  }
+
+  #push(piece: Buffer, count: number): void {
+    this.#bytes += piece.length;
+    this.#count += count;
+    if (this.#pieces !== undefined) return void this.#pieces.push(piece);
+    this.#pieces = [piece];
+    if (due.push(this) === 1) deferToEnd(flushDue);
   }
 
   /** Writes now what waits. */
   flush(): void {
-    const frames = this.#frames;
-    if (frames === undefined) return;
+    const pieces = this.#pieces;
+    if (pieces === undefined) return;
     const bytes = this.#bytes;
+    const count = this.#count;
     this.drop();
     const { stream } = this.#outlet;
     if (!this.#outlet.isOpen || !stream.writable) return;
-    if (frames.length === 1) stream.write(frames[0]);
-    else if (isJoined(frames.length, bytes)) stream.write(joined(frames, bytes));
+    if (pieces.length === 1) stream.write(pieces[0]);
+    else if (isJoined(count, bytes)) stream.write(joined(pieces, bytes));
     else {
       stream.cork();
-      for (const frame of frames) stream.write(frame);
+      for (const piece of pieces) stream.write(piece);
       stream.uncork();
     }
     if (!stream.writableNeedDrain) this.#outlet.onFlushed();
@@ -84,8 +95,8 @@ export class Outflow {
 
   /** Forgets what waits. */
   drop(): void {
-    this.#frames = undefined;
-    this.#bytes = 0;
+    this.#pieces = undefined;
+    this.#count = this.#bytes = 0;
   }
 }
 
@@ -93,11 +104,11 @@ function isJoined(count: number, bytes: number): boolean {
   return bytes <= JOINED_BYTES_MAX || (bytes <= JOINED_SMALL_BYTES_MAX && bytes <= count * SMALL_BYTES);
 }
 
-function joined(frames: readonly Buffer[], bytes: number): Buffer {
-  const isSame = frames.length === lastFrames.length && frames.every((frame, at) => frame === lastFrames[at]);
+function joined(pieces: readonly Buffer[], bytes: number): Buffer {
+  const isSame = pieces.length === lastPieces.length && pieces.every((piece, at) => piece === lastPieces[at]);
   if (!isSame) {
-    lastFrames = frames;
-    lastJoined = Buffer.concat(frames, bytes);
+    lastPieces = pieces;
+    lastJoined = Buffer.concat(pieces, bytes);
   }
   return lastJoined;
 }

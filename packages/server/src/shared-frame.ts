@@ -14,6 +14,20 @@ export class SharedFrame {
   }
 }
 
+/** Shared frames that follow each other: who gets all of them can be given them as one piece. */
+export class SharedRun {
+  readonly frames: readonly SharedFrame[];
+  /** Of all contents together. */
+  readonly bytes: number;
+  /** The adapter's own. */
+  prepared: unknown;
+
+  constructor(frames: readonly SharedFrame[]) {
+    this.frames = frames;
+    this.bytes = frames.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+  }
+}
+
 /** What a socket is given to send: a frame for it alone, or one that others get too. */
 export type Frame = string | Uint8Array | SharedFrame;
 

@@ -1,12 +1,14 @@
 /** The socket port: one accepted WebSocket as the hub sees it. `websocket.ts` makes one of `ws`, the simulator its own. */
 
-import type { Frame } from './shared-frame.ts';
+import type { Frame, SharedRun } from './shared-frame.ts';
 
 export interface Socket {
   /** Bytes handed to `send` that have not left the process. */
   readonly bufferedBytes: number;
   /** Sends one frame: a string as text, bytes as binary. Ignored after the end. Never throws. */
   send(frame: Frame): void;
+  /** The same as `send` for each frame, where it can be done in less. */
+  sendRun?(run: SharedRun): void;
   /** Begins the closing handshake. `reason`: at most 123 bytes of UTF-8. */
   close(code: number, reason: string): void;
   /** Drops the connection at once. */

@@ -17,11 +17,11 @@ import {
 } from '@holdfast/wire';
 import type { Clock } from './clock.ts';
 import { Cursor, type CursorOptions, type CursorSink } from './cursor.ts';
-import type { FramedEntry } from './framed-entry.ts';
+import type { EntryRun, FramedEntry } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
 import type { PresenceEvent } from './presence.ts';
 import type { Grant, Identity } from './rights.ts';
-import type { Frame, SharedFrame } from './shared-frame.ts';
+import type { Frame, SharedFrame, SharedRun } from './shared-frame.ts';
 import type { Register } from './store.ts';
 import type { Topic, TopicSubscriber } from './topic.ts';
 
@@ -35,6 +35,8 @@ export interface Outlet {
   /** As of now: its claims change with `auth`. */
   readonly identity: Identity;
   send(frame: Frame): void;
+  /** Sends all of it if there is room for all of it. */
+  sendRun(run: SharedRun): boolean;
   /** Rejects with `UNKNOWN_TOPIC`, `FORBIDDEN`, or what the hook threw. */
   ask(action: 'subscribe' | 'members', topic: string): Promise<Grant>;
 }
@@ -145,6 +147,10 @@ export class Subscription implements TopicSubscriber, CursorSink {
 
   entry({ frame }: FramedEntry): void {
     this.#outlet.send(frame);
+  }
+
+  entries({ frames }: EntryRun): boolean {
+    return this.#outlet.sendRun(frames);
   }
 
   skip(first: number, last: number): void {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseTopicPattern } from './topic-pattern.ts';
 
@@ -17,6 +18,19 @@ describe('topic patterns', () => {
     [':a/:b', 'x/y', { a: 'x', b: 'y' }],
   ])('%s and %s', (pattern, topic, expected) => {
     expect(parseTopicPattern(pattern).match(topic)).toEqual(expected);
+  });
+
+  test('whether it matches is the same as what it matches, of any topic', () => {
+    const segment = fc.constantFrom('a', 'b', 'a.b', 'a-b', 'aXb', '~', '');
+    const patterns = fc.array(fc.constantFrom('a', 'b', 'a.b', 'a-b', '~', ':x', ':y'), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(patterns, fc.boolean(), fc.array(segment, { maxLength: 5 }), (segments, isOpen, parts) => {
+        const pattern = parseTopicPattern([...segments, ...(isOpen ? ['*'] : [])].join('/'));
+        const topic = parts.join('/');
+        expect(pattern.matches(topic)).toBe(pattern.match(topic) !== undefined);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test.each(['', 'a//b', '/a', 'a/', 'a/*/b', 'a b', ':', 'x/:1', 'x/:a-b', 'é'])('%j can match no topic', (pattern) => {

@@ -2,7 +2,7 @@
 
 import type { Member } from '@holdfast/wire';
 import type { Clock } from './clock.ts';
-import { FramedEntry } from './framed-entry.ts';
+import { FramedEntry, markRuns } from './framed-entry.ts';
 import type { TopicCommit } from './pending-batch.ts';
 import { Presence, type PresenceEvent } from './presence.ts';
 import type { SharedFrame } from './shared-frame.ts';
@@ -62,6 +62,7 @@ export class Topic {
   deliver(commit: TopicCommit): void {
     if (this.subscribers.size === 0) return this.tail.clear();
     const entries = commit.entries.map((entry) => new FramedEntry(this.name, this.number, entry));
+    if (entries.length > 1 && this.subscribers.size > 1) markRuns(entries);
     this.tail.add(entries);
     for (const subscriber of this.subscribers) subscriber.onCommit(entries, commit);
   }

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { systemClock } from './clock.ts';
 import { Turnstile } from './turnstile.ts';
-import { turn } from './virtual-clock.testing.ts';
+import { turn, VirtualClock } from './virtual-clock.testing.ts';
 
 test('HF-5.12: so many at a time, the rest in the order in which they came, failures included', async () => {
-  const turnstile = new Turnstile(2);
+  const turnstile = new Turnstile(2, systemClock);
   const began: number[] = [];
   const finish: ((error?: Error) => void)[] = [];
   const run = (name: number): Promise<number> =>
@@ -28,4 +29,20 @@ test('HF-5.12: so many at a time, the rest in the order in which they came, fail
   finish[4]!();
   expect(await late).toBe(4);
   expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+});
+
+test('HF-5.12: as many in a turn of the event loop, of those that end at once', async () => {
+  const clock = new VirtualClock();
+  const turnstile = new Turnstile(3, clock);
+  let ended = 0;
+  const tasks = Array.from({ length: 8 }, () => turnstile.run(async () => void (ended += 1)));
+  const counts: number[] = [];
+  while (ended < 8) {
+    await turn();
+    counts.push(ended);
+    clock.runDeferred();
+  }
+  await Promise.all(tasks);
+  expect(counts).toEqual([3, 6, 8]);
+  expect(turnstile.waitingCount).toBe(0);
 });

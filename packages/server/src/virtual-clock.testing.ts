@@ -45,11 +45,16 @@ export class VirtualClock implements Clock {
   async settle(): Promise<void> {
     await turn();
     while (this.#deferred.length > 0) {
-      const tasks = this.#deferred;
-      this.#deferred = [];
-      for (const task of tasks) task();
+      this.runDeferred();
       await turn();
     }
+  }
+
+  /** Runs what was deferred until now. */
+  runDeferred(): void {
+    const tasks = this.#deferred;
+    this.#deferred = [];
+    for (const task of tasks) task();
   }
 
   /** Lets `ms` pass: every timer that falls into it fires at its time, in order. */

@@ -13,8 +13,9 @@ import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import type { Hub } from './hub.ts';
 import { parseOrigins } from './origin.ts';
 import { Outflow, type Outlet } from './outflow.ts';
-import type { Frame } from './shared-frame.ts';
+import type { Frame, SharedRun } from './shared-frame.ts';
 import type { Socket, SocketListener } from './socket.ts';
+import { UpgradeQueue } from './upgrade-queue.ts';
 
 /** HF-2.1. */
 export const SUBPROTOCOL = 'holdfast.v1';
@@ -72,6 +73,7 @@ export function attach(server: Server, { hub, paths = { '/': {} }, origins = [],
   const proxies = parseTrustedProxies(trustedProxies);
   const originRefusal = parseOrigins(origins, proxies);
   const acceptor = createAcceptor(hub.services.limits.frameBytesMax);
+  const queue = new UpgradeQueue();
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     if (!asksForWebSocket(request) && isLast(server, onUpgrade)) return serveWithoutUpgrade(server, request, stream, head);
     const endpoint = endpoints.get(pathOf(request));
@@ -79,8 +81,13 @@ export function attach(server: Server, { hub, paths = { '/': {} }, origins = [],
       if (isLastOfAll(server, onUpgrade, pathOf(request))) refuse(stream, 404, { 'Content-Type': 'text/plain' }, NOT_FOUND_BODY);
       return;
     }
+    // Refusals that come before the handshake: they must cost less than accepting would.
+    if (queue.length >= hub.services.nodeLimits.pendingConnectionsMax)
+      return refuseAdmission(stream, new HoldfastError('OVERLOADED', 'too many connections come at once (limits.pendingConnectionsMax)'));
+    queue.add(stream, () => upgrade(endpoint, request, stream, head));
+  };
+  const upgrade = (endpoint: Endpoint, request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const address = clientAddress(request, proxies);
-    // The one refusal that comes before the handshake: it must cost less than accepting would.
     const overload = hub.admit(address);
     if (overload !== undefined) return refuseAdmission(stream, overload);
     request.socket.setKeepAlive(true, KEEP_ALIVE_MS);
@@ -229,6 +236,10 @@ class WsSocket implements Socket, Outlet {
 
   send(frame: Frame): void {
     if (this.isOpen) this.#outflow.push(frame);
+  }
+
+  sendRun(run: SharedRun): void {
+    if (this.isOpen) this.#outflow.pushRun(run);
   }
 
   close(code: number, reason: string): void {
