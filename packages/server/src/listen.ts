@@ -57,6 +57,11 @@ const HANDSHAKE_MS = 10_000;
 /** How often the first two are looked at, ms. */
 const CHECK_MS = 2_000;
 const HEADER_BYTES_MAX = 16_384;
+/**
+ * Connections that the system may hold until they are taken over; on Linux `net.core.somaxconn` bounds it too. With Node's 511 it drops most of
+ * a herd, and those try again after 1, 3 and 7 s.
+ */
+const BACKLOG = 16_384;
 /** How long a closing handshake may take when the server itself closes, ms. */
 const CLOSING_MS = 1_000;
 
@@ -144,7 +149,7 @@ function socketsOf(http: Server): ReadonlySet<Socket> {
 function begin(http: Server, port: number, address: string): Promise<void> {
   return new Promise<void>((resolved, reject) => {
     http.once('error', reject);
-    http.listen(port, address, () => {
+    http.listen(port, address, BACKLOG, () => {
       http.off('error', reject);
       resolved();
     });
