@@ -12,11 +12,13 @@ import { provenance } from './machine.ts';
 import { failuresOf, LONG_ROUNDS, testPowerLoss, type PowerLossRow } from './power-loss/power-loss.ts';
 import { canRecord } from './power-loss/recording.ts';
 import { benchSpeed, SPEED_USAGE } from './speed/command.ts';
+import { benchStorm, STORM_USAGE } from './storm/command.ts';
 
 const USAGE = `usage: npm run bench -- append [--rounds 5] [--seconds 3] [--dry]
        npm run bench -- channel-cycles [--cycles 100000] [--dry]
        npm run bench -- connection [--dry]
        npm run bench -- power-loss [--cuts 400] [--seed 1] [--dry]
+${STORM_USAGE}
 ${SPEED_USAGE}
 
 append       durable appends per second: one fsync each, through the store, through the whole path
@@ -25,6 +27,8 @@ channel-cycles
 connection   half-open, slow, frozen and dropped links: this client and others, side by side (takes some minutes)
 power-loss   what a power cut costs: the store's files rebuilt as a cut at many moments may leave them, synced in three ways;
              exit code 1 if the one that promises everything loses anything (needs Linux and a C compiler, takes some minutes)
+storm        all connections are reset at once and come back for what they missed, again and again; exit code 1 if one of
+             ours is not back with all of it, once and in order, or memory grows (takes about a quarter of an hour)
 SCENARIO     speed and memory of this server and others, side by side (needs Linux and a C compiler); "speed" is all of them.
              --quick is over at once and measures nothing
 
@@ -36,7 +40,8 @@ const { positionals, values } = parseArgs({
     against: { type: 'string' },
     runs: { type: 'string', default: '5' },
     quick: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string' },
+    connections: { type: 'string', default: '5000,10000' },
     seconds: { type: 'string', default: '3' },
     cuts: { type: 'string', default: '400' },
     cycles: { type: 'string', default: '100000' },
@@ -50,8 +55,9 @@ const report = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   append: async () => {
-    const rows = await benchAppend(Number(values.rounds), Number(values.seconds) * 1_000, report);
-    conclude('append', appendTable(rows), { rounds: Number(values.rounds), seconds: Number(values.seconds) }, rows);
+    const [rounds, seconds] = [Number(values.rounds ?? 5), Number(values.seconds)];
+    const rows = await benchAppend(rounds, seconds * 1_000, report);
+    conclude('append', appendTable(rows), { rounds, seconds }, rows);
   },
   'channel-cycles': async () => {
     const row = await cycleChannels(Number(values.cycles));
@@ -71,6 +77,14 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
     const rows = await testPowerLoss({ ...plan, modes: ['full', 'normal', 'off'], rounds: LONG_ROUNDS, report });
     conclude('power-loss', powerLossTable(rows), plan, rows);
     const failures = failuresOf(rows);
+    for (const failure of failures) report(failure);
+    if (failures.length > 0) process.exitCode = 1;
+  },
+  storm: async () => {
+    const rounds = Number(values.rounds ?? 10);
+    const { rows, table, failures } = await benchStorm({ ...values, rounds }, report);
+    if (values.quick) process.stdout.write(`${table}\n`);
+    else conclude('storm', table, { rounds }, rows);
     for (const failure of failures) report(failure);
     if (failures.length > 0) process.exitCode = 1;
   },

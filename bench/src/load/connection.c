@@ -37,6 +37,12 @@ void listen_to(int fd, const char *host, int port) {
   inet_pton(AF_INET, host, &address.sin_addr);
 }
 
+/* The link failed: of a storm that is told and tried again, of everybody else it is wrong. */
+static void broken(Conn *conn, const char *what, const char *why) {
+  if (groups[conn->group].is_storm) lost(conn, 0, 0);
+  else fail(conn, "%s: %s", what, why);
+}
+
 static void watch(Conn *conn, int operation, uint32_t events) {
   struct epoll_event event = { .events = events, .data.ptr = conn };
   epoll_ctl(epoll_fd, operation, conn->fd, &event);
@@ -50,7 +56,7 @@ void open_connection(Conn *conn) {
   conn->opened_at = clock_ns();
   conn->phase = CONNECTING;
   if (connect(conn->fd, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS)
-    return fail(conn, "cannot connect: %s", strerror(errno));
+    return broken(conn, "cannot connect", strerror(errno));
   watch(conn, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
 }
 
@@ -61,6 +67,13 @@ void close_connection(Conn *conn) {
   free(conn->partial), free(conn->stream), free(conn->out), free(conn->next);
   conn->partial = conn->stream = conn->out = NULL, conn->next = NULL;
   conn->partial_len = conn->stream_len = conn->out_len = conn->out_at = conn->next_count = 0;
+  conn->wants_out = conn->is_paused = 0;
+}
+
+void reset_connection(Conn *conn) {
+  const struct linger none = { .l_onoff = 1, .l_linger = 0 };
+  if (conn->phase != CLOSED) setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  close_connection(conn);
 }
 
 void pause_connection(Conn *conn, int is_paused) {
@@ -85,7 +98,7 @@ static void flush(Conn *conn) {
   while (conn->out_at < conn->out_len) {
     ssize_t sent = send(conn->fd, conn->out + conn->out_at, conn->out_len - conn->out_at, MSG_NOSIGNAL);
     if (sent < 0 && errno == EAGAIN) break;
-    if (sent < 0) return fail(conn, "cannot send: %s", strerror(errno));
+    if (sent < 0) return broken(conn, "cannot send", strerror(errno));
     conn->out_at += (uint32_t)sent;
     groups[conn->group].sent_bytes += (uint64_t)sent;
   }
@@ -135,6 +148,11 @@ static void upgrade(Conn *conn) {
 static size_t take_upgrade(Conn *conn, const char *data, size_t len) {
   const char *end = memmem(data, len, "\r\n\r\n", 4);
   if (end == NULL) return 0;
+  if (groups[conn->group].is_storm && memcmp(data, "HTTP/1.1 503", 12) == 0) {
+    const char *after = memmem(data, (size_t)(end - data), "\r\nRetry-After: ", 15);
+    lost(conn, 1, after == NULL ? 0 : (uint32_t)atoi(after + 15) * 1000);
+    return 0;
+  }
   if (memcmp(data, "HTTP/1.1 101", 12) != 0) {
     fail(conn, "not upgraded: %.*s", 80, data);
     return 0;
@@ -170,6 +188,7 @@ static void take_stream(Conn *conn, const char *data, size_t len) {
 static void take_frame(Conn *conn, int head, const char *data, size_t len) {
   int opcode = head & 15;
   if (opcode == 9) send_frame(conn, 10, data, len);
+  else if (opcode == 8 && groups[conn->group].is_storm) lost(conn, 0, 0);
   else if (opcode == 8) fail(conn, "closed by the server: %d %.*s", len < 2 ? 0 : (data[0] & 255) << 8 | (data[1] & 255), (int)(len < 2 ? 0 : len - 2), data + 2);
   else if (opcode > 2) return;
   else if (protocol->is_stream) take_stream(conn, data, len);
@@ -202,7 +221,7 @@ static void receive(Conn *conn) {
   if (held > 0) memcpy(buffer, conn->partial, held);
   ssize_t got = recv(conn->fd, buffer + held, READ_BYTES, 0);
   if (got < 0 && errno == EAGAIN) return;
-  if (got <= 0) return fail(conn, "connection lost: %s", got == 0 ? "ended by the server" : strerror(errno));
+  if (got <= 0) return broken(conn, "connection lost", got == 0 ? "ended by the server" : strerror(errno));
   now = clock_ns();
   groups[conn->group].bytes += (uint64_t)got;
   size_t len = held + (size_t)got, at = 0;
@@ -224,7 +243,7 @@ void attend(Conn *conn, uint32_t events) {
     int error = 0;
     socklen_t size = sizeof error;
     getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) return fail(conn, "cannot connect: %s", strerror(error));
+    if (error != 0) return broken(conn, "cannot connect", strerror(error));
     watch(conn, EPOLL_CTL_MOD, EPOLLIN);
     now = clock_ns();
     if (!protocol->is_http) return upgrade(conn);
@@ -233,5 +252,5 @@ void attend(Conn *conn, uint32_t events) {
   }
   if (conn->phase != CLOSED && events & EPOLLOUT) flush(conn);
   if (conn->phase != CLOSED && !conn->is_paused && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive(conn);
-  else if (conn->phase != CLOSED && events & (EPOLLHUP | EPOLLERR)) fail(conn, "connection lost");
+  else if (conn->phase != CLOSED && events & (EPOLLHUP | EPOLLERR)) broken(conn, "connection lost", "hung up");
 }

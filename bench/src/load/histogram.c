@@ -16,7 +16,8 @@ uint64_t quantile(const Histogram *histogram, double share) {
     if (seen <= rank || histogram->buckets[at] == 0) continue;
     int power = at < 64 ? 0 : at / 32 - 1;
     uint64_t from = at < 64 ? (uint64_t)at : (uint64_t)(at - power * 32) << power;
-    return from + (power == 0 ? 0 : (1ull << power) / 2);
+    uint64_t middle = from + (power == 0 ? 0 : (1ull << power) / 2);
+    return middle < histogram->max ? middle : histogram->max;
   }
   return histogram->max;
 }

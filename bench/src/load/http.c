@@ -92,6 +92,6 @@ static size_t http_publish(Conn *conn, char *to, uint32_t topic, uint32_t counte
   return (size_t)snprintf(to, FRAME_BYTES_MAX, "POST /pub HTTP/1.1\r\n" HEADERS "Content-Length: %d\r\n\r\n%s", len, content);
 }
 
-const Protocol POLLING = { "http-poll", NULL, NULL, polling_opened, polling_take, http_publish, NULL, 0, 1, 1, 1 };
-const Protocol LONG_POLLING = { "http-long", NULL, NULL, polling_opened, long_take, http_publish, NULL, 0, 1, 1, 1 };
-const Protocol EVENTS = { "http-sse", NULL, NULL, events_opened, polling_take, http_publish, NULL, 0, 1, 1, 1 };
+const Protocol POLLING = { "http-poll", NULL, NULL, polling_opened, polling_take, http_publish, NULL, 0, 1, 1, 1, NULL, 0 };
+const Protocol LONG_POLLING = { "http-long", NULL, NULL, polling_opened, long_take, http_publish, NULL, 0, 1, 1, 1, NULL, 0 };
+const Protocol EVENTS = { "http-sse", NULL, NULL, events_opened, polling_take, http_publish, NULL, 0, 1, 1, 1, NULL, 0 };

@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-const SOURCES = ['load.h', 'load.c', 'connection.c', 'sending.c', 'protocols.c', 'payload.c', 'http.c', 'histogram.c'];
+const SOURCES = ['load.h', 'load.c', 'connection.c', 'sending.c', 'protocols.c', 'payload.c', 'http.c', 'histogram.c', 'storm.c'];
 
 /** Whether there is what it takes: Linux and a C compiler. */
 export function canLoad(): boolean {
@@ -62,6 +62,8 @@ export interface GroupOptions {
   readonly counted?: boolean;
   /** Handshakes at a time. Default 256. */
   readonly concurrency?: number;
+  /** New connections per second at the most. Default: as fast as it goes. */
+  readonly pace?: number;
 }
 
 export interface SendOptions {
@@ -101,6 +103,34 @@ export interface GroupCounted {
   readonly p50Us: number;
   readonly p99Us: number;
   readonly maxUs: number;
+}
+
+/** What a group that was dropped came to; times from when it was let come back. */
+export interface Returned {
+  readonly ms: number;
+  /** Connected and subscribed. */
+  readonly ready: number;
+  /** Of them, those with everything that they missed; the times are theirs. */
+  readonly back: number;
+  readonly p50Us: number;
+  readonly p95Us: number;
+  readonly p99Us: number;
+  readonly maxUs: number;
+  readonly attempts: number;
+  /** Attempts that were answered with HTTP 503. */
+  readonly refusals: number;
+  /** Attempts that ended otherwise before they were through, and those that took too long. */
+  readonly broken: number;
+  readonly timedOut: number;
+  /** Connections that were lost again. */
+  readonly relapsed: number;
+  /** Socket.IO: connections whose session was not known any more. */
+  readonly anew: number;
+  /** Messages that never came, came again, came after a later one, and those of before the drop that came only now. */
+  readonly lost: number;
+  readonly doubled: number;
+  readonly disordered: number;
+  readonly late: number;
 }
 
 interface Answer {
@@ -183,6 +213,19 @@ export class LoadGenerator {
   /** A paused connection reads nothing. */
   async pause(group: number, isPaused: boolean): Promise<void> {
     await this.#ask(isPaused ? 'pause' : 'unpause', { group });
+  }
+
+  /** Resets all sockets of a group of subscribers, without a goodbye. They keep what they know: position, session, what they have. */
+  async drop(group: number): Promise<void> {
+    await this.#ask('drop', { group });
+  }
+
+  /**
+   * Lets a dropped group come back, by the rule of the product's own client, or at first all at once. Resolves when all have
+   * what one publisher of each topic sent since the drop (64 messages at the most), or cannot get it, or after `ms`.
+   */
+  async comeBack(group: number, isAtOnce: boolean, ms: number): Promise<Returned> {
+    return (await this.#ask('return', { group, at_once: Number(isAtOnce), ms })) as Answer & Returned;
   }
 
   async close(group: number): Promise<void> {

@@ -3,7 +3,8 @@
  * line, `NAME KEY=VALUE ...`; each is answered on standard output by one line of JSON. It checks every message that it counts:
  * topic, order, no hole, no double, payload. Scenarios are made of these commands (load-generator.ts).
  *
- *   open group= role=sub|pub|call count= topic= topics= [from=] [credit=] [counted=1] [concurrency=256]   when all are ready
+ *   open group= role=sub|pub|call count= topic= topics= [from=] [credit=] [counted=1] [concurrency=256] [pace=0]   when all are ready;
+ *                                            pace: new ones a second
  *   send group= window= [rate=0] [ack=0] [limit=0]   at once; rate: of the whole group, a second; limit: messages of each
  *   begin, end                                 what was counted, and the processor time of the server, between the two
  *   wait ms=                                   after that time
@@ -11,6 +12,8 @@
  *   finish                                     sends up to the limits, answers when nothing is under way
  *   await group=                               when the group has all that was sent on its topics
  *   pause group=, unpause group=, close group=
+ *   drop group=                                resets all of its sockets, without a goodbye; they keep what they know
+ *   return group= [at_once=0] [ms=60000]       when all are back with what they missed, one publisher's and 64 messages at the most
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,10 +35,10 @@ Topic topics[TOPICS_MAX];
 Conn *conns;
 uint64_t now;
 
-static int conn_count, server_pid, concurrency;
+static int conn_count, server_pid, concurrency, open_pace;
 static uint64_t errors;
 static char first_error[400];
-static enum { NOTHING, OPENING, WAITING, STOPPING, AWAITING } task;
+static enum { NOTHING, OPENING, WAITING, STOPPING, AWAITING, RETURNING } task;
 static Group *task_group;
 static uint64_t task_begun, task_ends;
 static uint64_t window_begun;
@@ -62,6 +65,7 @@ void ready(Conn *conn) {
   conn->phase = READY;
   group->ready++;
   record(&group->handshakes, now - conn->opened_at);
+  if (group->is_storm) return returned(conn);
   if (conn->role != SUBSCRIBER) return;
   conn->sent_before = group->from >= 0 ? (uint64_t)group->from : topics[conn->topic].sent;
   if (group->is_counted) topics[conn->topic].audience++;
@@ -127,7 +131,8 @@ static void give_topics(Conn *conn, const Group *group, int place) {
 }
 
 static void open_more(void) {
-  while (task_group->begun < task_group->count && task_group->begun - task_group->ready < concurrency) {
+  double due = open_pace == 0 ? task_group->count : (double)(clock_ns() - task_begun) / 1e9 * open_pace;
+  while (task_group->begun < task_group->count && task_group->begun - task_group->ready < concurrency && task_group->begun < due) {
     int place = task_group->begun++;
     Conn *conn = &conns[task_group->first + place];
     conn->index = task_group->first + place;
@@ -151,6 +156,7 @@ static void begin_open(const char *line) {
   group->from = number_of(line, "from", -1), group->credit = number_of(line, "credit", 0);
   group->is_counted = number_of(line, "counted", 1);
   concurrency = number_of(line, "concurrency", 256);
+  open_pace = number_of(line, "pace", 0);
   task = OPENING;
   open_more();
 }
@@ -230,6 +236,8 @@ static void command(const char *line) {
   if (strcmp(name, "pause") == 0) return set_paused(1);
   if (strcmp(name, "unpause") == 0) return set_paused(0);
   if (strcmp(name, "close") == 0) return close_group();
+  if (strcmp(name, "drop") == 0) return drop_group(task_group), answer("");
+  if (strcmp(name, "return") == 0) return begin_return(task_group, number_of(line, "at_once", 0)), (void)(task = RETURNING);
   if (strcmp(name, "send") != 0) return answer(",\"refused\":\"unknown command\"");
   set_pace((int)(task_group - groups), (uint32_t)number_of(line, "window", 1), atof(value_of(line, "rate", "0")), number_of(line, "ack", 0),
            (uint32_t)number_of(line, "limit", 0));
@@ -238,7 +246,7 @@ static void command(const char *line) {
 
 /* Answers what has come to its end. */
 static void conclude(void) {
-  char text[160];
+  char text[400];
   int is_late = clock_ns() >= task_ends;
   if (task == OPENING) open_more();
   if (task == OPENING && (task_group->ready == task_group->count || is_late || errors > 0)) {
@@ -251,6 +259,9 @@ static void conclude(void) {
     answer(text);
   } else if (task == AWAITING && (task_group->complete >= task_group->count || is_late || errors > 0)) {
     snprintf(text, sizeof text, ",\"complete\":%d", task_group->complete);
+    answer(text);
+  } else if (task == RETURNING && (has_returned(task_group) || is_late || errors > 0)) {
+    write_return(task_group, text, sizeof text);
     answer(text);
   }
 }
@@ -282,8 +293,9 @@ int main(int argc, char **argv) {
   epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &input);
   char line[512];
   for (;;) {
-    uint64_t rest = send_due(), poll_rest = poll_due();
+    uint64_t rest = send_due(), poll_rest = poll_due(), return_rest = return_due();
     if (poll_rest < rest) rest = poll_rest;
+    if (return_rest < rest) rest = return_rest;
     flush_connections();
     conclude();
     int count = wait_for(epoll_fd, events, rest);

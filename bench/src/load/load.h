@@ -42,6 +42,8 @@ typedef struct {
   /* Connections that have everything that was sent on their topics since they began. */
   int complete;
   uint64_t opened_at;
+  /* Dropped at least once: what its connections get is tallied (storm.c), and who is lost comes back. */
+  int is_storm;
   uint64_t deliveries, acks, replies, bytes, sent_bytes;
   Histogram latency, handshakes;
 } Group;
@@ -76,6 +78,13 @@ typedef struct Conn {
   char *partial, *stream, *out;
   uint32_t partial_len, stream_len, out_len, out_at;
   Publisher *publisher;
+  /* Of a storm. Attempts since the drop; the alarm that counts; messages of its topic before the drop, and which of those after it came. */
+  uint32_t attempts, alarm, base, lacked;
+  uint64_t seen;
+  int is_back, is_anew;
+  /* Holdfast: the spread that was announced last, ms. Socket.IO: the session, and the last event's mark. */
+  uint32_t spread_ms;
+  char session[32], mark[32];
 } Conn;
 
 /* How one kind of server is spoken to. */
@@ -93,6 +102,9 @@ typedef struct {
   int is_binary, is_stream, always_acknowledges;
   /* No WebSocket: what is taken and published is written as it is. */
   int is_http;
+  /* How its own client comes back: ms before an attempt, 0 being the first after a loss, by `chance` from [0, 1); how long one may take. */
+  double (*wait)(const Conn *conn, uint32_t attempt, double chance);
+  uint32_t attempt_ms;
 } Protocol;
 
 typedef struct {
@@ -120,10 +132,25 @@ void acknowledged(Conn *conn, uint32_t number);
 void replied(Conn *conn, uint32_t number, const char *payload, size_t len);
 void send_frame(Conn *conn, int opcode, const char *content, size_t len);
 
+/* storm.c: a group is dropped and comes back. */
+void drop_group(Group *group);
+void begin_return(Group *group, int is_at_once);
+int has_returned(const Group *group);
+/* The figures of a return as JSON, with a comma in front. */
+void write_return(const Group *group, char *to, size_t room);
+/* A connection of a storm is subscribed again, got a message, or was lost; `floor_ms`: the server asked for at least so long. */
+void returned(Conn *conn);
+void tally(Conn *conn, uint32_t counter);
+void lost(Conn *conn, int is_refused, uint32_t floor_ms);
+/* Attempts that are due; the ns until the next is, or UINT64_MAX. */
+uint64_t return_due(void);
+
 /* connection.c */
 void send_bytes(Conn *conn, const char *bytes, size_t len);
 void open_connection(Conn *conn);
 void close_connection(Conn *conn);
+/* The same without a goodbye: the peer is told of a reset. */
+void reset_connection(Conn *conn);
 void pause_connection(Conn *conn, int is_paused);
 /* What epoll told of a connection. */
 void attend(Conn *conn, uint32_t events);

@@ -49,8 +49,9 @@ static void holdfast_opened(Conn *conn) {
   int at = snprintf(hello, sizeof hello, "{\"type\":\"hello\",\"client\":\"c%d\",\"token\":\"u%d\"", conn->index, conn->index);
   if (conn->role == SUBSCRIBER) {
     if (group->credit > 0) snprintf(credit, sizeof credit, ",\"credit\":%d", group->credit);
-    if (group->from >= 0)
-      snprintf(position, sizeof position, ",\"position\":{\"epoch\":\"%s\",\"offset\":%ld,\"revision\":0}", topics[conn->topic].epoch, group->from);
+    if (group->from >= 0 || group->is_storm)
+      snprintf(position, sizeof position, ",\"position\":{\"epoch\":\"%s\",\"offset\":%llu,\"revision\":0}", topics[conn->topic].epoch,
+               group->is_storm ? (unsigned long long)conn->offset : (unsigned long long)group->from);
     at += snprintf(hello + at, sizeof hello - (size_t)at, ",\"subscribe\":[{\"id\":1,\"topic\":\"t%u\"%s%s}]", conn->topic, position, credit);
   }
   snprintf(hello + at, sizeof hello - (size_t)at, "}");
@@ -74,7 +75,8 @@ static void holdfast_entry(Conn *conn, const char *data, const char *end) {
   const char *payload = behind(at, end, "\"data\":\"");
   if (payload == NULL || end - payload != PAYLOAD_BYTES + 2) return unexpected(conn, data, (size_t)(end - data));
   uint64_t offset = number_at(&at, end);
-  if (offset != conn->offset + 1) return fail(conn, "offset %llu after %llu", (unsigned long long)offset, (unsigned long long)conn->offset);
+  /* A storm tallies by the payloads what is not as it should be. */
+  if (offset != conn->offset + 1 && !groups[conn->group].is_storm) return fail(conn, "offset %llu after %llu", (unsigned long long)offset, (unsigned long long)conn->offset);
   conn->offset = offset;
   delivered(conn, topic, (size_t)(topic_end - topic), payload, PAYLOAD_BYTES);
   holdfast_credit(conn);
@@ -108,15 +110,28 @@ static void holdfast_reply(Conn *conn, const char *data, const char *end) {
   replied(conn, (uint32_t)number_at(&id, end), payload, (size_t)(end - payload) - 2);
 }
 
+/* "welcome", and pings where it has changed. */
+static void holdfast_spread(Conn *conn, const char *data, const char *end) {
+  const char *spread = behind(data, end, "\"spreadMs\":");
+  if (spread != NULL) conn->spread_ms = (uint32_t)number_at(&spread, end);
+}
+
+/* HF-11.3, as packages/wire/src/backoff.ts. */
+static double holdfast_wait(const Conn *conn, uint32_t attempt, double chance) {
+  double bound = conn->spread_ms, grown = attempt < 8 ? 500.0 * (1 << (attempt - (attempt > 0))) : 20000;
+  if (attempt > 0 && grown > bound) bound = grown;
+  return chance * (bound > 20000 && attempt > 0 ? 20000 : bound);
+}
+
 static size_t holdfast_take(Conn *conn, const char *data, size_t len) {
   const char *end = data + len;
   if (begins(data, len, "{\"type\":\"entry\",")) holdfast_entry(conn, data, end);
   else if (begins(data, len, "{\"type\":\"ack\",")) holdfast_ack(conn, data, end);
   else if (begins(data, len, "{\"type\":\"reply\",")) holdfast_reply(conn, data, end);
   else if (begins(data, len, "{\"type\":\"subscribed\",")) holdfast_subscribed(conn, data, end);
-  else if (begins(data, len, "{\"type\":\"ping\"")) send_text(conn, "{\"type\":\"pong\"}");
+  else if (begins(data, len, "{\"type\":\"ping\"")) holdfast_spread(conn, data, end), send_text(conn, "{\"type\":\"pong\"}");
   else if (!begins(data, len, "{\"type\":\"welcome\",")) unexpected(conn, data, len);
-  else if (conn->role != SUBSCRIBER) ready(conn);
+  else if (holdfast_spread(conn, data, end), conn->role != SUBSCRIBER) ready(conn);
   return len;
 }
 
@@ -180,21 +195,54 @@ static void socketio_answer(Conn *conn, const char *data, size_t len) {
   else unexpected(conn, data, len);
 }
 
+/* With connection state recovery every event ends in a mark, from which a session goes on. */
+static void socketio_event(Conn *conn, const char *data, size_t len) {
+  const char *topic = data + 8, *topic_end = memchr(topic, '"', len - 8), *end = data + len;
+  const char *rest = topic_end == NULL ? end : topic_end + 3 + PAYLOAD_BYTES;
+  size_t left = rest < end ? (size_t)(end - rest) : 0;
+  int is_marked = left > 5 && left < sizeof conn->mark && memcmp(rest, "\",\"", 3) == 0 && memcmp(end - 2, "\"]", 2) == 0;
+  if (!is_marked && (left != 2 || memcmp(rest, "\"]", 2) != 0)) return unexpected(conn, data, len);
+  if (is_marked) memcpy(conn->mark, rest + 3, left - 5), conn->mark[left - 5] = 0;
+  delivered(conn, topic, (size_t)(topic_end - topic), topic_end + 3, PAYLOAD_BYTES);
+}
+
+/* The session that was, where there is one (socket.io-client: `_sendConnectPacket`). */
+static void socketio_connect(Conn *conn) {
+  char connect[160] = "40", offset[60] = "";
+  if (conn->mark[0] != 0) snprintf(offset, sizeof offset, ",\"offset\":\"%s\"", conn->mark);
+  if (conn->session[0] != 0) snprintf(connect, sizeof connect, "40{\"pid\":\"%s\"%s}", conn->session, offset);
+  send_text(conn, connect);
+}
+
+/* A session that goes on is in its rooms, and what it missed came before this; a new one joins. */
+static void socketio_connected(Conn *conn, const char *data, const char *end) {
+  const char *session = behind(data, end, "\"pid\":\""), *session_end = session == NULL ? NULL : memchr(session, '"', (size_t)(end - session));
+  size_t len = session_end == NULL ? 0 : (size_t)(session_end - session);
+  if (conn->role != SUBSCRIBER) return ready(conn);
+  if (len > 0 && strlen(conn->session) == len && memcmp(conn->session, session, len) == 0) return ready(conn);
+  if (len > 0 && len < sizeof conn->session) memcpy(conn->session, session, len), conn->session[len] = 0;
+  conn->is_anew = groups[conn->group].is_storm;
+  char subscribe[40];
+  snprintf(subscribe, sizeof subscribe, "420[\"sub\",\"t%u\"]", conn->topic);
+  send_text(conn, subscribe);
+}
+
+/* Its client's own: 1 s, doubled up to 5 s, each half of it more or less (backo2.js). */
+static double socketio_wait(const Conn *conn, uint32_t attempt, double chance) {
+  (void)conn;
+  double ms = attempt < 3 ? 1000.0 * (1 << attempt) : 8000;
+  double deviation = chance * 0.5 * ms;
+  ms = ((int)(chance * 10) & 1) == 0 ? ms - deviation : ms + deviation;
+  return ms > 5000 ? 5000 : ms;
+}
+
 static size_t socketio_take(Conn *conn, const char *data, size_t len) {
-  if (begins(data, len, "42[\"m\",\"")) {
-    const char *topic = data + 8, *topic_end = memchr(topic, '"', len - 8);
-    if (topic_end == NULL || (size_t)(topic_end - data) + 5 + PAYLOAD_BYTES != len) unexpected(conn, data, len);
-    else delivered(conn, topic, (size_t)(topic_end - topic), topic_end + 3, PAYLOAD_BYTES);
-  } else if (begins(data, len, "43")) socketio_answer(conn, data, len);
+  if (begins(data, len, "42[\"m\",\"")) socketio_event(conn, data, len);
+  else if (begins(data, len, "43")) socketio_answer(conn, data, len);
   else if (begins(data, len, "2")) send_text(conn, "3");
-  else if (begins(data, len, "0{")) send_text(conn, "40");
-  else if (!begins(data, len, "40")) unexpected(conn, data, len);
-  else if (conn->role != SUBSCRIBER) ready(conn);
-  else {
-    char subscribe[40];
-    snprintf(subscribe, sizeof subscribe, "420[\"sub\",\"t%u\"]", conn->topic);
-    send_text(conn, subscribe);
-  }
+  else if (begins(data, len, "0{")) socketio_connect(conn);
+  else if (begins(data, len, "40")) socketio_connected(conn, data, data + len);
+  else unexpected(conn, data, len);
   return len;
 }
 
@@ -301,10 +349,10 @@ static size_t mqtt_publish(Conn *conn, char *to, uint32_t topic, uint32_t counte
   return at + PAYLOAD_BYTES;
 }
 
-static const Protocol HOLDFAST = { "holdfast", "holdfast.v1", root_path, holdfast_opened, holdfast_take, holdfast_publish, holdfast_call, 0, 0, 1, 0 };
-static const Protocol PLAIN = { "plain", NULL, plain_path, plain_opened, plain_take, plain_publish, plain_call, 0, 0, 0, 0 };
-static const Protocol SOCKETIO = { "socket.io", NULL, socketio_path, nothing_opened, socketio_take, socketio_publish, socketio_call, 0, 0, 0, 0 };
-static const Protocol NATS = { "nats", NULL, root_path, nothing_opened, nats_take, nats_publish, NULL, 1, 1, 0, 0 };
-static const Protocol MQTT = { "mqtt", "mqtt", root_path, mqtt_opened, mqtt_take, mqtt_publish, NULL, 1, 1, 0, 0 };
+static const Protocol HOLDFAST = { "holdfast", "holdfast.v1", root_path, holdfast_opened, holdfast_take, holdfast_publish, holdfast_call, 0, 0, 1, 0, holdfast_wait, 10000 };
+static const Protocol PLAIN = { "plain", NULL, plain_path, plain_opened, plain_take, plain_publish, plain_call, 0, 0, 0, 0, NULL, 0 };
+static const Protocol SOCKETIO = { "socket.io", NULL, socketio_path, nothing_opened, socketio_take, socketio_publish, socketio_call, 0, 0, 0, 0, socketio_wait, 20000 };
+static const Protocol NATS = { "nats", NULL, root_path, nothing_opened, nats_take, nats_publish, NULL, 1, 1, 0, 0, NULL, 0 };
+static const Protocol MQTT = { "mqtt", "mqtt", root_path, mqtt_opened, mqtt_take, mqtt_publish, NULL, 1, 1, 0, 0, NULL, 0 };
 
 const Protocol *const PROTOCOLS[] = { &HOLDFAST, &PLAIN, &SOCKETIO, &NATS, &MQTT, &POLLING, &LONG_POLLING, &EVENTS, NULL };

@@ -93,6 +93,7 @@ void delivered(Conn *conn, const char *topic, size_t topic_len, const char *payl
   for (size_t at = 1; at < topic_len; at++) number = number * 10 + (uint32_t)(topic[at] - '0');
   if (topic_len < 2 || *topic != 't' || number != said.topic || number != conn->topic)
     return fail(conn, "topic %.*s, payload of t%u, subscribed to t%u", (int)topic_len, topic, said.topic, conn->topic);
+  if (groups[conn->group].is_storm) return tally(conn, said.counter);
   Publisher *publisher = conns[said.publisher].publisher;
   if (publisher == NULL) return fail(conn, "a message of connection %u, which publishes nothing", said.publisher);
   if (publisher->slot >= conn->next_count) {

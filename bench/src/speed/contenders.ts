@@ -1,11 +1,11 @@
 /** The servers that are compared. Those that are not installed are left out, and it is said how to get them. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compiled } from '../load/load-generator.ts';
+import { versionOf } from '../package-version.ts';
 import type { Ability, Contender } from './contender.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -135,22 +135,4 @@ function written(folder: string, name: string, text: string): string {
 function printed(program: string, args: readonly string[], version: RegExp): string | undefined {
   const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
   return version.exec(`${stdout ?? ''}${stderr ?? ''}`)?.[1];
-}
-
-function versionOf(name: string): string | undefined {
-  let path: string;
-  try {
-    path = createRequire(import.meta.url).resolve(name);
-  } catch {
-    return undefined;
-  }
-  for (let folder = join(path, '..'); folder !== '/'; folder = join(folder, '..')) {
-    const file = join(folder, 'package.json');
-    if (existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === name) return packageVersion(file);
-  }
-  return undefined;
-}
-
-function packageVersion(path: string): string {
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
