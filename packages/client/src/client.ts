@@ -159,7 +159,7 @@ class HoldfastClient implements Client {
       isOpen: () => this.#link.isOpen,
       show: (fresh) => this.#requests.ask((id) => ({ type: 'auth', id, token: fresh }), false),
       onAccepted: () => {
-        for (const { subscription } of this.#topics.values()) subscription.recovered();
+        for (const { subscription } of this.#topics.values()) subscription.renewed();
       },
       onChange: () => this.status.touch(),
     });

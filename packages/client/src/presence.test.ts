@@ -70,6 +70,27 @@ describe('a membership that was refused for want of its subscription (HF-7.6)', 
   });
 });
 
+it('HF-3.6, HF-7.6: a subscription that was refused is asked for again with new credentials, though nobody reads', async () => {
+  const client = await world.connected({ client: 'a', token: () => 'token' });
+  needSubscription();
+  const handle = world.server.onMessage;
+  let mayRead = false;
+  world.server.onMessage = (message, connection) => {
+    if (message.type !== 'subscribe' || mayRead) return handle(message, connection);
+    world.server.refuse(connection, { id: message.id }, { code: 'FORBIDDEN' });
+    return true;
+  };
+  const topic = client.topic(T);
+  topic.members.subscribe(() => {});
+  topic.enter({ n: 1 }).catch(() => {});
+  await world.clock.advance(30_000);
+  expect(world.server.log(T).members.size).toBe(0);
+  mayRead = true;
+  await Promise.all([client.authenticate(), world.clock.advance(1_000)]);
+  expect(world.server.log(T).members.get('a')?.state).toEqual({ n: 1 });
+  expect(topic.members.getSnapshot()).toMatchObject([{ client: 'a' }]);
+});
+
 describe('members that may not be seen (HF-7.6)', () => {
   it('are a problem of their own: the subscription stands, and a new right shows them', async () => {
     world.server.showsMembers = false;

@@ -262,6 +262,12 @@ export class Subscription {
     this.listeners.notify();
   }
 
+  /** New credentials (HF-3.6): a paused stream goes on, and what was refused is asked for again, as long as somebody needs it. */
+  renewed(): void {
+    this.recovered();
+    this.sync();
+  }
+
   #resync(message: string): void {
     this.#host.resync(new HoldfastError('OUT_OF_ORDER', `${message} in "${this.topic}"`));
   }
