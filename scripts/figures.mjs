@@ -1,11 +1,12 @@
 /**
- * The figures of docs/durability.md, docs/connection.md and docs/performance.md, made from the result files in
- * bench/results, so that no figure stands in a document that no committed result holds. Without an argument the documents
+ * The figures of docs/durability.md, docs/connection.md, docs/performance.md and docs/audit.md, made from the result files
+ * in bench/results, so that no figure stands in a document that no committed result holds. Without an argument the documents
  * and their images are brought up to date; `--check` changes nothing and fails if one differs.
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { auditTables } from './audit-figures.mjs';
 import { markdownTable, withTables } from './protocol-tables.mjs';
 import { performanceImages, performanceTables, speedResults } from './performance.mjs';
 import { conclude, isMain, root } from './workspace.mjs';
@@ -90,6 +91,7 @@ function figures() {
     },
     'docs/connection.md': connectionTables(resultOf('connection')),
     'docs/performance.md': performanceTables(speedResults(resultOf), provenanceOf),
+    'docs/audit.md': auditTables(resultOf('audit'), provenanceOf),
   };
 }
 
@@ -109,5 +111,8 @@ if (isMain(import.meta)) {
     else if (!existsSync(path) || readFileSync(path, 'utf8') !== text)
       failures.push(`${image} differs from bench/results: run node scripts/figures.mjs`);
   }
-  conclude(failures, 'the figures of docs/durability.md, docs/connection.md and docs/performance.md are those of bench/results');
+  conclude(
+    failures,
+    'the figures of docs/durability.md, docs/connection.md, docs/performance.md and docs/audit.md are those of bench/results',
+  );
 }
