@@ -21,8 +21,8 @@ describe('topic patterns', () => {
   });
 
   test('whether it matches is the same as what it matches, of any topic', () => {
-    const segment = fc.constantFrom('a', 'b', 'a.b', 'a-b', 'aXb', '~', '');
-    const patterns = fc.array(fc.constantFrom('a', 'b', 'a.b', 'a-b', '~', ':x', ':y'), { minLength: 1, maxLength: 4 });
+    const segment = fc.constantFrom('a', 'b', 'a.b', 'a-b', 'aXb', '~', 'a+b', 'aab', '+', '');
+    const patterns = fc.array(fc.constantFrom('a', 'b', 'a.b', 'a-b', '~', 'a+b', '+', '@=,', ':x', ':y'), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(patterns, fc.boolean(), fc.array(segment, { maxLength: 5 }), (segments, isOpen, parts) => {
         const pattern = parseTopicPattern([...segments, ...(isOpen ? ['*'] : [])].join('/'));
@@ -31,6 +31,15 @@ describe('topic patterns', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  test('HF-1.1: no character of a name means anything but itself', () => {
+    for (const character of '_.:@~+=,-') {
+      const name = `a${character}b`;
+      expect(parseTopicPattern(name).matches(name)).toBe(true);
+      for (const other of ['aab', 'ab', 'aXb', 'abb']) expect(parseTopicPattern(name).matches(other)).toBe(false);
+      if (character !== ':') expect(parseTopicPattern(`${character}/*`).matches(`${character}/x`)).toBe(true);
+    }
   });
 
   test.each(['', 'a//b', '/a', 'a/', 'a/*/b', 'a b', ':', 'x/:1', 'x/:a-b', 'é'])('%j can match no topic', (pattern) => {

@@ -27,9 +27,9 @@ export function parseTopicPattern(pattern: string): TopicPattern {
   return { pattern, match: (topic) => match(segments, isOpen, topic.split('/')), matches: (topic) => expression.test(topic) };
 }
 
-/** Names have no character that means something in an expression but `.` and `-`, of which the second does so in brackets only. */
+/** Names have no character that means something in an expression but `.`, `+` and `-`, of which the last does so in brackets only. */
 function expressionOf(segments: readonly string[], isOpen: boolean): RegExp {
-  const parts = segments.map((segment) => (segment.startsWith(':') ? '[^/]*' : segment.replaceAll('.', '\\.')));
+  const parts = segments.map((segment) => (segment.startsWith(':') ? '[^/]*' : segment.replace(/[.+]/g, '\\$&')));
   return new RegExp(`^${[...parts, ...(isOpen ? ['[^]*'] : [])].join('/')}$`);
 }
 
