@@ -50,7 +50,7 @@ describe('Holdfast, on disk', { timeout: 120_000 }, () => {
   });
 });
 
-describe('The others', { timeout: 120_000 }, () => {
+describe.concurrent('The others', { timeout: 120_000 }, () => {
   test('Holdfast in memory tells every loss that a new log brings', async () => {
     const row = await audit('holdfast-memory');
     expect(row).toMatchObject({ lost: row.told, duplicated: 0, reordered: 0, isSettled: true });
