@@ -190,6 +190,71 @@ export function performanceTables(results, provenanceOf) {
   };
 }
 
+const middleOf = (values) => values.toSorted((a, b) => a - b)[Math.ceil(values.length / 2) - 1];
+const whole = (value) => Math.round(value).toLocaleString('en-US');
+const mib = (bytes) => whole(bytes / 2 ** 20);
+
+/** What stays of each round, for each connection, bytes: the slope over the rounds but the first; with too few: unknown. */
+function growthOf({ rounds, connections }) {
+  const held = rounds.slice(1).map(({ heldBytes }) => heldBytes);
+  if (held.length < 3) return 'unknown';
+  const [middle, mean] = [(held.length - 1) / 2, held.reduce((sum, value) => sum + value, 0) / held.length];
+  const above = held.reduce((sum, value, at) => sum + (at - middle) * (value - mean), 0);
+  const below = held.reduce((sum, _, at) => sum + (at - middle) ** 2, 0);
+  return whole(above / below / connections);
+}
+
+function stormCells({ connections, title, rounds, before }) {
+  const median = (pick) => middleOf(rounds.map(pick));
+  const most = (pick) => Math.max(...rounds.map(pick));
+  const share = Math.min(...rounds.map(({ back }) => back)) / connections;
+  const wrong = rounds.reduce((sum, { lost, doubled, disordered, late }) => sum + lost + doubled + disordered + late, 0);
+  return [
+    whole(connections),
+    title,
+    rounds.length,
+    (share * 100).toFixed(share === 1 ? 0 : 2),
+    whole(wrong),
+    ...['p50Us', 'p95Us', 'p99Us'].map((name) => whole(median((round) => round[name]) / 1_000)),
+    whole(most(({ maxUs }) => maxUs) / 1_000),
+    `${whole(median(({ delayP99Ms }) => delayP99Ms))}, ${whole(most(({ delayMaxMs }) => delayMaxMs))}`,
+    (median(({ cpuMs }) => cpuMs) / 1_000).toFixed(1),
+    whole(median(({ refusals }) => refusals)),
+    `${mib(before.residentBytes)}, ${mib(rounds[0].residentBytes)}, ${mib(rounds.at(-1).residentBytes)}`,
+    growthOf({ rounds, connections }),
+  ];
+}
+
+const STORM_HEAD = [
+  'connections',
+  'server',
+  'rounds',
+  'back with all, at least, %',
+  'lost, double or out of order',
+  'p50, ms',
+  'p95, ms',
+  'p99, ms',
+  'the last of all, ms',
+  'event loop late: p99, at most, ms',
+  'server CPU, s',
+  'attempts refused',
+  'resident before, after the first round, after the last, MiB',
+  'memory that stays, bytes per connection and round',
+];
+
+/** The tables of bench/results/storm.json by the names of their markers. */
+export function stormTables(result, provenanceOf) {
+  return Object.fromEntries(
+    [...new Set(result.rows.map(({ mode }) => mode))].map((mode) => {
+      const cells = result.rows.filter((row) => row.mode === mode).map(stormCells);
+      return [
+        `storm-${mode}`,
+        `${markdownTable(STORM_HEAD, cells)}\n\nMedians of the rounds, the servers in turn. ${provenanceOf(result)}`,
+      ];
+    }),
+  );
+}
+
 /** The images of docs/performance.md by path. */
 export function performanceImages(results) {
   return Object.fromEntries(

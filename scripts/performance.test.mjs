@@ -1,7 +1,7 @@
 /** The figures of docs/performance.md, from made-up results. */
 
 import { describe, expect, test } from 'vitest';
-import { barChart, goalsTable, performanceImages, performanceTables, SCENARIOS, speedTable } from './performance.mjs';
+import { barChart, goalsTable, performanceImages, performanceTables, SCENARIOS, speedTable, stormTables } from './performance.mjs';
 
 const figure = (median, min = median, max = median) => ({ median, min, max });
 const METRICS = [
@@ -26,6 +26,42 @@ const slow = resultOf((contender) => (contender === 'holdfast' ? 0.5 : 10));
 const results = Object.fromEntries(SCENARIOS.map((name) => [name, slow]));
 
 describe('The figures of docs/performance.md', () => {
+  test('of a storm tell the worst share and the sum of what was wrong, and the growth of memory by its slope', () => {
+    const round = (back, lost, heldBytes) => ({
+      back,
+      lost,
+      heldBytes,
+      doubled: 0,
+      disordered: 0,
+      late: 0,
+      refusals: 7,
+      p50Us: 1e6,
+      p95Us: 2e6,
+      p99Us: 3e6,
+      maxUs: 4e6 + lost,
+      delayP99Ms: 5.4,
+      delayMaxMs: 80,
+      cpuMs: 1_250,
+      residentBytes: 2 ** 20 * back,
+    });
+    const rounds = [round(100, 0, 0), round(99, 2, 1_000), round(100, 0, 2_000), round(100, 0, 3_000)];
+    const row = { title: 'X', connections: 100, before: { residentBytes: 2 ** 20 }, rounds };
+    const tables = stormTables(
+      {
+        rows: [
+          { ...row, mode: 'at-once' },
+          { ...row, mode: 'spread' },
+        ],
+      },
+      () => 'Commit x.',
+    );
+    expect(Object.keys(tables)).toEqual(['storm-at-once', 'storm-spread']);
+    expect(tables['storm-spread'].split('\n')[2]).toBe(
+      '| 100 | X | 4 | 99.00 | 2 | 1,000 | 2,000 | 3,000 | 4,000 | 5, 80 | 1.3 | 7 | 1, 100, 100 | 10 |',
+    );
+    expect(tables['storm-spread']).toMatch(/Commit x\.$/);
+  });
+
   test('are medians with their range, and multiples of ours', () => {
     const lines = speedTable(slow, () => 'Commit x.').split('\n');
     expect(lines[0]).toBe('| server | server CPU per delivery, µs | share | server CPU per delivery, times ours |');

@@ -9,7 +9,7 @@ import { growthOf, stormFailures } from './verdict.ts';
 export const STORM_USAGE = `       npm run bench -- storm [--connections 5000,10000] [--rounds 10] [--against socket.io] [--quick] [--dry]`;
 
 /** Few connections, few rounds: whether everything works. */
-export const QUICK_STORM: StormPlan = { connections: [200], rounds: 2, roundMs: 20_000 };
+const QUICK_STORM: StormPlan = { connections: [200], rounds: 2, roundMs: 20_000 };
 const ROUND_MS = 60_000;
 /** What one process may have open, less what it needs besides, and what ends one round. */
 const CONNECTIONS_MAX = 19_000;

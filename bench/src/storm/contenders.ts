@@ -18,7 +18,7 @@ export interface StormContender {
 }
 
 /** What a hub announces to so many by default (HF-3.4), ms. */
-export function spreadMsOf(connections: number): number {
+function spreadMsOf(connections: number): number {
   return Math.min(30_000, Math.max(100, connections));
 }
 

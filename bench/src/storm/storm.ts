@@ -43,7 +43,7 @@ export interface StormRow {
 
 /** Connections of one topic, and entries of each topic that are published while everybody is away. */
 const PER_TOPIC = 100;
-export const MISSED = 5;
+const MISSED = 5;
 
 const CLIENTS = 0;
 const WRITER = 1;
