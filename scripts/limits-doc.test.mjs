@@ -12,7 +12,7 @@ test.each([
   ['producerSilenceMs', 2_592_000_000, '30 days'],
   ['helloTimeoutMs', 10_000, '10 s'],
   ['burstMs', 1_500, '1,500 ms'],
-  ['acceptsPerSecond', 500, '500/s'],
+  ['acceptsPerSecond', 2_000, '2,000/s'],
   ['connectionsMax', 50_000, '50,000'],
   ['connectionsMax', Infinity, 'none'],
 ])('%s of %d reads %s', (name, value, text) => {

@@ -4,10 +4,12 @@ import {
   counted,
   deliverySample,
   DELIVERY_METRICS,
+  GENERATOR,
   P50,
   P99,
   PER_SECOND,
   scaled,
+  SERVER,
   type Run,
   type Sample,
   type Scenario,
@@ -75,6 +77,14 @@ export const ROOMS: readonly Scenario[] = [
     window: 64,
     rate: 5_000,
   }),
+  {
+    ...room('room-calm', '100 publishers, 10 messages a second each, in a room of 500: half a million deliveries a second offered', {
+      ...ROOM,
+      window: 64,
+      rate: 1_000,
+    }),
+    metrics: [SERVER, PER_SECOND, P50, P99, GENERATOR],
+  },
   room('topics', '16 publishers over 1,000 topics of five subscribers, 16 messages under way each', {
     topics: 1_000,
     subscribers: 5_000,

@@ -63,6 +63,8 @@ const PER_CORE_SECOND: Metric = { name: 'perCoreSecond', title: 'deliveries per 
 export const PER_SECOND: Metric = { name: 'perSecond', title: 'deliveries per second', unit: '/s' };
 export const P50: Metric = { name: 'p50Ms', title: 'latency p50', unit: 'ms' };
 export const P99: Metric = { name: 'p99Ms', title: 'latency p99', unit: 'ms' };
+/** How busy the server was. */
+export const SERVER: Metric = { name: 'serverShare', title: "server's share of its core", unit: '' };
 const BYTES: Metric = { name: 'bytes', title: 'bytes per delivery', unit: 'B' };
 /** How busy the generator was: near 1 it is the generator that was measured. */
 export const GENERATOR: Metric = { name: 'generatorShare', title: "generator's share of its core", unit: '' };
@@ -74,6 +76,7 @@ export function deliverySample({ groups, windowMs, serverCpuMs, ownCpuMs }: Coun
   const { deliveries, bytes, p50Us, p99Us } = groups[String(group)]!;
   if (deliveries === 0) throw new Error(`nothing was delivered in ${Math.round(windowMs)} ms`);
   return {
+    serverShare: serverCpuMs / windowMs,
     cpuMicros: (serverCpuMs * 1_000) / deliveries,
     perCoreSecond: (deliveries / serverCpuMs) * 1_000,
     perSecond: (deliveries / windowMs) * 1_000,

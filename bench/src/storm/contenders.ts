@@ -38,7 +38,7 @@ export const STORM_CONTENDERS: readonly StormContender[] = [
   {
     ...holdfast,
     name: 'holdfast-limits',
-    title: 'Holdfast, lets in 500 a second, its default',
+    title: 'Holdfast, lets in 500 a second',
     roundsMax: 2,
     pace: 450,
     start: (connections) => GaugedServer.start('storm-holdfast.mjs', [String(spreadMsOf(connections)), 'limits']),

@@ -63,7 +63,7 @@ const RETRY = 'Refused with `retryAfterMs`; the client sends it again, in order.
 
 // oxfmt-ignore
 export const NODE_LIMITS: Readonly<Record<keyof NodeLimits, NodeLimitRow>> = {
-  acceptsPerSecond: { default: 500, min: 1, scope: 'node', code: 'OVERLOADED', meaning: 'New connections per second.', reached: 'HTTP 503 with `Retry-After` instead of the upgrade.' },
+  acceptsPerSecond: { default: 2_000, min: 1, scope: 'node', code: 'OVERLOADED', meaning: 'New connections per second.', reached: 'HTTP 503 with `Retry-After` instead of the upgrade.' },
   addressAcceptsPerSecond: { default: 200, min: 1, scope: 'address', code: 'OVERLOADED', meaning: 'New connections per second from one address.', reached: 'HTTP 503 with `Retry-After` instead of the upgrade.' },
   connectionsMax: { default: 50_000, min: 1, scope: 'node', code: 'TOO_MANY_CONNECTIONS', meaning: 'Connections.', reached: 'HTTP 503 with `Retry-After` instead of the upgrade.' },
   pendingConnectionsMax: { default: 5_000, min: 1, scope: 'node', code: 'OVERLOADED', meaning: 'Connections of which it is not known yet who they are.', reached: 'HTTP 503 with `Retry-After` instead of the upgrade.' },

@@ -63,7 +63,7 @@ export class Outflow {
   }
 
   pushRun(run: SharedRun): void {
-    this.#push((run.prepared ??= Buffer.concat(run.frames.map(encoded))) as Buffer, run.frames.length);
+    this.#push((run.prepared ??= encodeRun(run)) as Buffer, run.frames.length);
   }
 
   #push(piece: Buffer, count: number): void {
@@ -119,21 +119,48 @@ function encoded(frame: Frame): Buffer {
 }
 
 function encode(content: string | Uint8Array): Buffer {
-  const isText = typeof content === 'string';
-  const length = isText ? Buffer.byteLength(content) : content.length;
-  const start = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(start + length);
-  frame[0] = isText ? TEXT : BINARY;
-  if (start === 2) frame[1] = length;
-  else if (start === 4) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeUInt32BE(0, 2);
-    frame.writeUInt32BE(length, 6);
-  }
-  if (isText) frame.write(content, start);
-  else frame.set(content, start);
+  const length = lengthOf(content);
+  const frame = Buffer.allocUnsafe(headerBytes(length) + length);
+  write(frame, 0, content, length);
   return frame;
+}
+
+/** All of them in one piece, without one for each. */
+function encodeRun({ frames }: SharedRun): Buffer {
+  let bytes = 0;
+  for (const { content } of frames) {
+    const length = lengthOf(content);
+    bytes += headerBytes(length) + length;
+  }
+  const run = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const { content } of frames) at = write(run, at, content, lengthOf(content));
+  return run;
+}
+
+function lengthOf(content: string | Uint8Array): number {
+  return typeof content === 'string' ? Buffer.byteLength(content) : content.length;
+}
+
+function headerBytes(length: number): number {
+  return length < 126 ? 2 : length < 65_536 ? 4 : 10;
+}
+
+/** Writes one frame (RFC 6455 section 5.2), and returns where it ends. */
+function write(to: Buffer, begin: number, content: string | Uint8Array, length: number): number {
+  const isText = typeof content === 'string';
+  const at = begin + headerBytes(length);
+  to[begin] = isText ? TEXT : BINARY;
+  if (length < 126) to[begin + 1] = length;
+  else if (length < 65_536) {
+    to[begin + 1] = 126;
+    to.writeUInt16BE(length, begin + 2);
+  } else {
+    to[begin + 1] = 127;
+    to.writeUInt32BE(0, begin + 2);
+    to.writeUInt32BE(length, begin + 6);
+  }
+  if (isText) to.write(content, at);
+  else to.set(content, at);
+  return at + length;
 }
