@@ -1,5 +1,6 @@
 /** A server with the REST API on a free port of this machine, and credentials to ask it with. */
 
+import type { Server } from 'node:http';
 import {
   createHub,
   createMemoryStore,
@@ -23,6 +24,7 @@ export interface ServerOptions extends Partial<Omit<RestApiOptions, 'hub' | 'end
 
 export interface ApiServer {
   readonly hub: Hub;
+  readonly http: Server;
   readonly port: number;
   /** Such as `http://127.0.0.1:40000`. */
   readonly url: string;
@@ -96,7 +98,7 @@ export async function serveApi({ hub: hubOptions, authorize, ...options }: Serve
       body: isJson && text !== '' ? (JSON.parse(text) as Asked['body'] & object) : undefined,
     };
   };
-  return { hub, port: server.port, url, answers, reported, ask, close: () => server.close() };
+  return { hub, http: server.http, port: server.port, url, answers, reported, ask, close: () => server.close() };
 }
 
 /** A connection in memory: what a client sends goes straight to the hub, and what comes back is kept. */

@@ -117,7 +117,7 @@ describe('HTTP that wants to do harm', () => {
 
   test('who is slow is waited for a bounded time', async () => {
     const { http } = await start();
-    expect([http.headersTimeout, http.requestTimeout]).toEqual([10_000, 60_000]);
+    expect([http.headersTimeout, http.requestTimeout, http.timeout]).toEqual([10_000, 60_000, 60_000]);
   });
 
   test('connections beyond connectionsMax are dropped', async () => {

@@ -10,6 +10,7 @@ import { isIP, type AddressInfo, type Socket } from 'node:net';
 import { HoldfastError } from '@holdfast/wire';
 import { isLoopbackAddress } from './client-address.ts';
 import { systemClock } from './clock.ts';
+import { oneByOne } from './request-line.ts';
 import { TlsFiles, type TlsOptions, type TlsStatus } from './tls.ts';
 import { attach, type AttachOptions } from './websocket.ts';
 
@@ -54,6 +55,8 @@ export interface HoldfastServer {
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 60_000;
 const HANDSHAKE_MS = 10_000;
+/** How long a connection of plain HTTP may stand still, such as one whose client does not read its answer, ms. Sockets have heartbeats. */
+const STILL_MS = 60_000;
 /** How often the first two are looked at, ms. */
 const CHECK_MS = 2_000;
 const HEADER_BYTES_MAX = 16_384;
@@ -128,8 +131,9 @@ function createHttp({ request = notFound, connectionsMax }: ListenOptions, tls: 
   // What is no HTTP is answered by Node itself with 400 (408 when late, 431 when too large), and the connection destroyed.
   const http =
     tls === undefined
-      ? createServer(options, request)
-      : createTlsServer({ ...options, ...tls.context, handshakeTimeout: HANDSHAKE_MS }, request);
+      ? createServer(options, oneByOne(request))
+      : createTlsServer({ ...options, ...tls.context, handshakeTimeout: HANDSHAKE_MS }, oneByOne(request));
+  http.timeout = STILL_MS;
   if (connectionsMax !== undefined) http.maxConnections = connectionsMax;
   return http;
 }
