@@ -38,6 +38,8 @@ const STEPS = [
   { name: 'connection figure', run: script('connection-figure.mjs', '--check'), hint: 'node scripts/connection-figure.mjs' },
   { name: 'figures', run: script('figures.mjs', '--check'), hint: 'node scripts/figures.mjs' },
   { name: 'codes', run: script('codes-used.mjs') },
+  { name: 'threats', run: script('threats.mjs') },
+  { name: 'audit', run: script('audit.mjs') },
   { name: 'package shape', run: script('package-shape.mjs') },
   { name: 'size budget', run: script('size-budget.mjs') },
   { name: 'hermes', run: script('hermes.mjs') },
