@@ -7,6 +7,7 @@ import { contentOf } from './payload.ts';
 import type { Process } from './process.ts';
 import type { Verdict } from './properties.ts';
 import type { Chance } from './random.ts';
+import type { RightsBook } from './rights-book.ts';
 import type { Tally } from './tally.ts';
 import type { Trace } from './trace.ts';
 import type { SignalContent } from './wiretap.ts';
@@ -19,6 +20,8 @@ export interface BesideOptions {
   readonly verdict: Verdict;
   readonly ledger: Ledger;
   readonly tally: Tally;
+  readonly rights: RightsBook;
+  readonly subject: string;
 }
 
 /** What requests end with that are not kept for later, when faults are about. */
@@ -33,6 +36,7 @@ const LEGAL_ENDS: ReadonlySet<string> = new Set([
   'REVISION_MISMATCH',
   'OVERLOADED',
   'INTERNAL',
+  'UNAUTHENTICATED',
 ]);
 
 const KEYS = ['read', 'delivered'];
@@ -89,7 +93,7 @@ export class Beside {
   act(name: string): void {
     const { chance, trace } = this.#options;
     const topic = this.#client!.topic(name);
-    const action = chance.pick(['read', 'raise', 'set', 'signal', 'signal', 'enter', 'leave'] as const);
+    const action = chance.pick(['read', 'raise', 'set', 'signal', 'signal', 'enter', 'leave', 'call'] as const);
     trace.line(this.#options.name, `${action}s in ${name}`);
     switch (action) {
       case 'read':
@@ -104,8 +108,19 @@ export class Beside {
         return this.#enter(topic);
       case 'leave':
         this.#entered.delete(name);
-        return this.#settles('leave', topic.leave());
+        return this.#settles('leave', topic.leave(), name);
+      case 'call':
+        return this.#call(name);
     }
+  }
+
+  #call(topic: string): void {
+    const name = `${this.#process!.name} ${++this.#count}`;
+    const called = this.#client!.call('count', name).then((answer) => {
+      this.#options.tally.count('answered call');
+      this.#options.verdict.expect(answer === name, 'calls-once', () => `the call ${name} is answered with ${JSON.stringify(answer)}`);
+    });
+    this.#settles('call', called, topic);
   }
 
   #read(topic: Topic): void {
@@ -127,7 +142,7 @@ export class Beside {
         () => `${name} read ${JSON.stringify(range)} of ${topic.name} ${epoch}: ${entries.map(({ offset }) => offset).join(' ')}`,
       );
     });
-    this.#settles('read', read);
+    this.#settles('read', read, topic.name);
   }
 
   #raise(topic: Topic): void {
@@ -141,7 +156,7 @@ export class Beside {
         () => `${key} of ${topic.name} was raised to ${value} and stands at ${JSON.stringify(stands)}`,
       );
     });
-    this.#settles('raise', raised);
+    this.#settles('raise', raised, topic.name);
   }
 
   #set(topic: Topic): void {
@@ -152,6 +167,7 @@ export class Beside {
     this.#settles(
       'set',
       topic.set(key, value, ifRevision).then((stands) => this.#options.ledger.registered(topic.name, stands)),
+      topic.name,
     );
   }
 
@@ -164,7 +180,7 @@ export class Beside {
   #enter(topic: Topic): void {
     const state = { device: this.#options.name, count: ++this.#count };
     this.#entered.set(topic.name, state);
-    this.#settles('enter', topic.enter(state));
+    this.#settles('enter', topic.enter(state), topic.name);
   }
 
   #hear(topic: string, { data }: Signal): void {
@@ -180,10 +196,12 @@ export class Beside {
     this.#options.tally.count('heard signal');
   }
 
-  #settles(what: string, promise: Promise<void>): void {
+  #settles(what: string, promise: Promise<void>, topic: string): void {
+    const { verdict, rights, subject, name } = this.#options;
     promise.catch((error: unknown) => {
-      const isLegal = error instanceof HoldfastError && LEGAL_ENDS.has(error.code);
-      this.#options.verdict.expect(isLegal, 'refusals-legal', () => `${what} of ${this.#options.name} ended with ${String(error)}`);
+      const code = error instanceof HoldfastError ? error.code : '';
+      const isLegal = LEGAL_ENDS.has(code) || (code === 'FORBIDDEN' && rights.wasTaken('subscribe', subject, topic));
+      verdict.expect(isLegal, 'refusals-legal', () => `${what} of ${name} ended with ${String(error)}`);
     });
   }
 }

@@ -1,10 +1,12 @@
 /**
  * A consumer in an application: it follows a topic, takes its time over each item, stores its position, leaves and comes
- * back to it. What it stored survives its process, like the row of a database; what it held in hand does not.
+ * back to it. What it stored survives its process, like the row of a database; what it held in hand does not. Beside its
+ * position it keeps a fold of what it saw, and stores both together as its checkpoint.
  */
 
 import type { Client, Item, TopicReader } from '@holdfast/client';
-import type { Position } from '@holdfast/wire';
+import { HoldfastError, type Position } from '@holdfast/wire';
+import type { Fold } from './fold.ts';
 import type { Process } from './process.ts';
 import type { Chance } from './random.ts';
 import type { Trace } from './trace.ts';
@@ -18,13 +20,25 @@ export interface ConsumerOptions extends WitnessOptions {
   readonly windowCount: number | undefined;
   /** The mean time that an item takes, ms; 0: none. */
   readonly itemMs: number;
+  /** Every how many items it stores where it is. */
+  readonly checkpointCount: number;
+  /** Whether its right to read was ever taken: then an iteration may end with that. */
+  readonly wasForbidden: () => boolean;
 }
+
+/** How many old checkpoints are kept. */
+const CHECKPOINTS_MAX = 8;
 
 export class Consumer {
   readonly topic: string;
   readonly #options: ConsumerOptions;
   readonly #witness: Witness;
-  #stored: Position | undefined;
+  #stored: { readonly position: Position; readonly fold: Fold | undefined } | undefined;
+  /** Earlier ones, to begin again from. */
+  #checkpoints: { readonly position: Position; readonly fold: Fold }[] = [];
+  #processedCount = 0;
+  /** Instead of `itemMs`, while somebody holds it up. */
+  slowMs: number | undefined;
   #reader: TopicReader | undefined;
   /** Iterations that have not ended, in the present process. */
   #openCount = 0;
@@ -49,22 +63,50 @@ export class Consumer {
 
   /** For a report: where it is. */
   get place(): string {
-    return `${this.#options.name} of ${this.topic} at ${JSON.stringify(this.#reader?.position ?? this.#stored)}`;
+    return `${this.#options.name} of ${this.topic} at ${JSON.stringify(this.#reader?.position ?? this.#stored?.position)}`;
   }
 
   /** Goes on from what it stored. */
   join(client: Client, process: Process): void {
     const { last, windowCount: window } = this.#options;
-    const start = this.#stored === undefined ? { last } : { position: this.#stored };
+    const start = this.#stored === undefined ? { last } : { position: this.#stored.position };
     this.#options.trace.line(this.#options.name, `joins ${this.topic} ${JSON.stringify(start)}`);
     const reader = client.topic(this.topic).items({ ...start, window });
     this.#reader = reader;
-    this.#witness.begin(this.#stored);
+    this.#witness.begin(this.#stored?.position, this.#stored?.fold);
     this.#openCount += 1;
     void this.#follow(reader, process).then(
       () => (this.#openCount -= 1),
-      (error: unknown) => this.#options.verdict.violated('no-error-escapes', `the iteration of ${this.place} ended with ${String(error)}`),
+      (error: unknown) => this.#failed(reader, error),
     );
+  }
+
+  #failed(reader: TopicReader, error: unknown): void {
+    this.#openCount -= 1;
+    if (this.#reader === reader) this.#reader = undefined;
+    const isLegal = error instanceof HoldfastError && error.code === 'FORBIDDEN' && this.#options.wasForbidden();
+    this.#options.verdict.expect(isLegal, 'no-error-escapes', () => `the iteration of ${this.place} ended with ${String(error)}`);
+  }
+
+  /** Throws away what it made of the log since some checkpoint, as a projection does that is built anew. */
+  rewind(): void {
+    const checkpoint = this.#checkpoints.length === 0 ? undefined : this.#options.chance.pick(this.#checkpoints);
+    if (checkpoint === undefined) return;
+    this.#options.tally.count('fold built anew');
+    this.#stored = checkpoint;
+  }
+
+  /** Decision 20, once it has arrived. */
+  compareFold(): void {
+    this.#witness.compareFold();
+  }
+
+  #store(position: Position): void {
+    const { fold } = this.#witness;
+    this.#stored = { position, fold };
+    if (fold === undefined) return;
+    this.#checkpoints.push({ position, fold });
+    if (this.#checkpoints.length > CHECKPOINTS_MAX) this.#checkpoints.shift();
   }
 
   leave(): void {
@@ -86,11 +128,12 @@ export class Consumer {
   }
 
   async #follow(reader: TopicReader, process: Process): Promise<void> {
-    const { chance, itemMs, trace, name } = this.#options;
+    const { chance, checkpointCount, trace, name } = this.#options;
     for (;;) {
       const asked = reader.next();
       if (this.#reader === reader) {
-        this.#stored = reader.position ?? this.#stored;
+        const { position } = reader;
+        if (position !== undefined && this.#processedCount++ % checkpointCount === 0) this.#store(position);
         this.#witness.asked(reader.position);
       }
       const { done, value } = await asked;
@@ -99,7 +142,12 @@ export class Consumer {
       if (this.#reader !== reader) continue;
       trace.line(name, `sees ${describe(value)}`);
       this.#witness.deliver(value, reader.position);
-      if (itemMs > 0) await process.sleep(chance.exponential(itemMs));
+      const itemMs = this.slowMs ?? this.#options.itemMs;
+      if (itemMs === 0) continue;
+      // The application's own time, not the library's: it may outlast the client.
+      this.#openCount -= 1;
+      await process.sleep(chance.exponential(itemMs));
+      this.#openCount += 1;
     }
   }
 }

@@ -15,6 +15,7 @@ import { Process, type WallClock } from './process.ts';
 import type { Profile } from './profile.ts';
 import type { Verdict } from './properties.ts';
 import type { Chance } from './random.ts';
+import type { RightsBook } from './rights-book.ts';
 import type { Tally } from './tally.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
@@ -33,6 +34,11 @@ export interface DeviceOptions {
   readonly network: Network;
   readonly ledger: Ledger;
   readonly tally: Tally;
+  readonly rights: RightsBook;
+  /** Where its outbox is. Default: on a disk of its own. */
+  readonly outbox?: OutboxDisk;
+  /** Whether others have that disk too: then its rows may go on in another's hands. */
+  readonly isTab: boolean;
 }
 
 /** What a device does, and how often. */
@@ -41,9 +47,13 @@ const ACTIONS = [
   ['publish together', 8],
   ['publish conditionally', 6],
   ['publish for a while', 4],
+  ['publish with a deadline', 3],
+  ['publish and abort', 3],
   ['publish what is refused', 2],
   ['join or leave', 10],
   ['act beside the log', 15],
+  ['show a token', 1],
+  ['build a fold anew', 2],
 ] as const;
 
 type Action = (typeof ACTIONS)[number][0];
@@ -71,16 +81,15 @@ export class Device {
     this.#options = options;
     this.wallClock = { skewMs: chance.between(-60_000, 60_000) };
     this.route = { quality: { latencyMs: profile.latencyMs, jitterMs: profile.jitterMs, bytesPerMs: Infinity }, connects: 'accepted' };
-    this.outbox = new OutboxDisk({
-      timeline,
-      chance,
-      trace,
-      health: { meanMs: profile.outboxMs, failures: 0 },
-      onDurable: (changes) => ledger.durable(changes),
-    });
+    const health = { meanMs: profile.outboxMs, failures: 0 };
+    this.outbox = options.outbox ?? new OutboxDisk({ timeline, chance, trace, health, onDurable: (changes) => ledger.durable(changes) });
     this.beside = new Beside(options);
     for (const topic of options.topics) this.#addConsumers(topic);
     this.start();
+  }
+
+  get subject(): string {
+    return this.#options.subject;
   }
 
   get process(): Process | undefined {
@@ -97,7 +106,7 @@ export class Device {
     if (this.#client === undefined) return `${this.name} is not running`;
     const [first] = this.#unsettled;
     if (first !== undefined) return `${this.#unsettled.size} publishes of ${this.name} are not settled, the first ${first.ids[0]}`;
-    const waiting = this.#client.outbox.getSnapshot().filter(({ state }) => state !== 'uncertain');
+    const waiting = this.#client.outbox.getSnapshot().filter(({ state }) => state !== 'uncertain' && state !== 'held');
     if (waiting.length > 0) return `${waiting.length} rows wait in the outbox of ${this.name}, the first ${JSON.stringify(waiting[0])}`;
     return undefined;
   }
@@ -125,12 +134,43 @@ export class Device {
     for (const consumer of this.consumers) if (chance.is(0.7)) consumer.join(this.#client, process);
   }
 
+  /** What an application does whose client was closed, for want of credentials or because another has its name. */
+  revive(): void {
+    const client = this.#client;
+    if (client === undefined || client.status.getSnapshot().phase !== 'closed') return;
+    this.#process!.run(() => {
+      this.#options.trace.line(this.name, 'tries again');
+      client.retryNow();
+    });
+  }
+
+  /** The application shows its token again, after a role was given for example. */
+  authenticate(): void {
+    this.#process?.run(() => {
+      this.#client!.authenticate(this.subject).catch(() => {});
+    });
+  }
+
+  /** A second device with everything that is in this one's outbox. `onMade`: gets it, a little later. */
+  async clone(name: string, subject: string): Promise<Device> {
+    const { timeline, trace, ledger, profile, chance } = this.#options;
+    const ownChance = chance.fork(name);
+    const health = { meanMs: profile.outboxMs, failures: 0 };
+    const outbox = await this.outbox.copy(
+      { timeline, chance: ownChance, trace, health, onDurable: (changes) => ledger.durable(changes) },
+      (record) => ledger.cloned(record, [this.name, name]),
+    );
+    trace.line(this.name, `is copied to ${name} of ${subject}`);
+    return new Device({ ...this.#options, name, subject, chance: ownChance, outbox });
+  }
+
   kill(isSilent: boolean): void {
     const { network, trace } = this.#options;
     if (this.#process === undefined) return;
     trace.line(this.#process.name, isSilent ? 'loses its power' : 'is killed');
     this.#process.kill();
     network.bury(this.#process, isSilent);
+    this.outbox.released(this.#process);
     for (const consumer of this.consumers) consumer.die();
     this.#process = undefined;
     this.#client = undefined;
@@ -144,11 +184,17 @@ export class Device {
     const topic = chance.pick(topics);
     // A frozen process does nothing either, until it thaws.
     this.#process.run(() => this.#carryOut(this.#drawAction(), topic));
+    if (chance.is(0.3)) this.revive();
   }
 
   /** Lets every consumer read on to the head. */
   joinAll(): void {
     for (const consumer of this.consumers) if (!consumer.isReading) consumer.join(this.#client!, this.#process!);
+  }
+
+  /** Decision 20, once every consumer has arrived. */
+  compareFolds(): void {
+    for (const consumer of this.consumers) consumer.compareFold();
   }
 
   /** Ends the client in order. Resolves when everything of it must have ended. */
@@ -168,7 +214,7 @@ export class Device {
   }
 
   #addConsumers(topic: string): void {
-    const { chance, profile, name, subject, ledger, verdict, trace, tally } = this.#options;
+    const { chance, profile, name, subject, ledger, verdict, trace, tally, rights } = this.#options;
     const count = chance.integer(0, profile.consumersPerTopicMax);
     for (let at = 1; at <= count; at++) {
       const last = chance.pick([undefined, 3, 1_000_000]);
@@ -187,6 +233,9 @@ export class Device {
           last,
           windowCount,
           itemMs,
+          checkpointCount: chance.pick([1, 1, 1, 5, 20]),
+          floor: () => rights.highestFloor(subject, topic),
+          wasForbidden: () => rights.wasTaken('subscribe', subject, topic),
         }),
       );
     }
@@ -209,8 +258,16 @@ export class Device {
         return this.#publish(topic, 1, { ifHead: ledger.current(topic)?.contents.length ?? 0 });
       case 'publish for a while':
         return this.#publish(topic, 1, { ttlMs: chance.logarithmic(1, 10_000) });
+      case 'publish with a deadline':
+        return this.#publish(topic, 1, { deadlineMs: chance.logarithmic(1, 10_000) });
+      case 'publish and abort':
+        return this.#publishAndAbort(topic);
       case 'publish what is refused':
         return this.#publish(topic, 1, {}, true);
+      case 'show a token':
+        return this.authenticate();
+      case 'build a fold anew':
+        return this.#rewind();
       case 'join or leave':
         return this.#joinOrLeave();
       case 'act beside the log':
@@ -223,6 +280,21 @@ export class Device {
     const consumer = this.#options.chance.pick(this.consumers);
     if (consumer.isReading) consumer.leave();
     else consumer.join(this.#client!, this.#process!);
+  }
+
+  /** A consumer goes back to a checkpoint. */
+  #rewind(): void {
+    if (this.consumers.length === 0) return;
+    const consumer = this.#options.chance.pick(this.consumers);
+    if (consumer.isReading) consumer.leave();
+    consumer.rewind();
+    consumer.join(this.#client!, this.#process!);
+  }
+
+  #publishAndAbort(topic: string): void {
+    const controller = new AbortController();
+    this.#publish(topic, 1, { signal: controller.signal });
+    void this.#process!.sleep(this.#options.chance.exponential(100)).then(() => controller.abort());
   }
 
   #publish(topic: string, count: number, options: PublishOptions, isRefused = false): void {
@@ -245,9 +317,11 @@ export class Device {
       ids,
       mayMismatch: options.ifHead !== undefined,
       mayExpire: options.ttlMs !== undefined,
+      mayAbort: options.signal !== undefined,
+      ...(this.#options.isTab ? { line: this.#process!.name } : {}),
       isRefused,
     });
-    trace.line(this.#process!.name, `publishes ${ids.join(' ')} in ${topic} ${JSON.stringify(options)}`);
+    trace.line(this.#process!.name, `publishes ${ids.join(' ')} in ${topic} ${Object.keys(options).join(' ')}`);
     const unsettled = this.#unsettled;
     unsettled.add(publication);
     const handle = this.#client!.topic(topic);

@@ -47,9 +47,10 @@ beforeEach(() => {
     trimmed: () => {},
     removed: () => {},
     wiped: () => {},
+    restored: () => void seen.push('restored'),
     notDense: () => void seen.push('not dense'),
   };
-  const health = { meanMs: 10, commitFailures: 0, otherFailures: 0 };
+  const health = { meanMs: 10, commitFailures: 0, lostAnswers: 0, otherFailures: 0 };
   disk = new Disk({ timeline, chance, trace: new Trace(timeline, undefined), witness, health, outcomesMax: 4 });
   process = new Process('server', timeline, chance, { skewMs: 0 });
   store = disk.open(process);
@@ -96,7 +97,7 @@ describe('a server’s disk', () => {
   test('a commit fails in both ways: nothing was stored, or all of it', async () => {
     watch('founded', store.apply(founding));
     await run();
-    disk.health.commitFailures = 1;
+    Object.assign(disk.health, { commitFailures: 0.5, lostAnswers: 1 });
     const outcomes = new Set<string>();
     for (let round = 0; round < 40; round++) {
       const before = disk.topics.get('t')!.entries.length;
@@ -106,6 +107,46 @@ describe('a server’s disk', () => {
       outcomes.add(`${seen.at(-1)} ${disk.topics.get('t')!.entries.length - before}`);
     }
     expect(outcomes).toEqual(new Set(['commit: STORE_UNAVAILABLE 0', 'commit: STORE_UNAVAILABLE 1', 'commit: STORE_READ_ONLY 0']));
+  });
+
+  test('a copy of it comes back under other epochs, as it was', async () => {
+    watch('founded', store.apply(founding));
+    watch('first', store.apply(entry(1)));
+    await run();
+    const backup = disk.backup();
+    watch('second', store.apply(entry(2)));
+    await run();
+    const { epoch } = disk.topics.get('t')!;
+    expect(disk.topics.get('t')!.entries).toHaveLength(2);
+    disk.restore(backup);
+    expect(disk.topics.get('t')!.entries).toHaveLength(1);
+    expect(disk.topics.get('t')!.epoch).not.toBe(epoch);
+    expect(seen).toContain('restored');
+    store = disk.open(process);
+    watch('second again', store.apply(entry(2)));
+    await run();
+    disk.restore(backup);
+    // The copy stays as it is.
+    expect(disk.topics.get('t')!.entries).toHaveLength(1);
+  });
+
+  test('somebody can wait for a stage of the next commit', async () => {
+    watch('founded', store.apply(founding));
+    await run();
+    for (const [stage, storedCount, isAnswered] of [
+      ['decided', 0, false],
+      ['stored', 1, false],
+      ['answered', 1, true],
+    ] as const) {
+      const before = disk.topics.get('t')!.entries.length;
+      seen = [];
+      disk.atNextCommit(stage, () => process.kill());
+      watch('commit', store.apply(entry(before + 1)));
+      await run();
+      expect([stage, disk.topics.get('t')!.entries.length - before, seen.includes('commit')]).toEqual([stage, storedCount, isAnswered]);
+      process = new Process('server', timeline, new Chance(2), { skewMs: 0 });
+      store = disk.open(process);
+    }
   });
 
   test('a batch that is not dense is told on', async () => {
@@ -143,9 +184,41 @@ describe('an outbox’s disk', () => {
       for (let n = 0; n < 3; n++) watch('put', opened.apply(row(++id)));
       await run(chance.between(0, 40));
       process.kill();
+      outbox.released(process);
       await run();
     }
     expect(durable.length).toBeGreaterThan(10);
     expect(durable.length).toBeLessThan(id);
+  });
+
+  test('a live process beside it takes over what a dead one has left; a copy is another disk', async () => {
+    const options = { timeline, chance: new Chance(3), trace: new Trace(timeline, undefined), health: { meanMs: 1, failures: 0 } };
+    const outbox = new OutboxDisk({ ...options, onDurable: () => {} });
+    const [one, other] = ['one', 'other'].map((name) => new Process(name, timeline, new Chance(4), { skewMs: 0 })) as [Process, Process];
+    const [first, second] = [outbox.open(one), outbox.open(other)];
+    const adopted: number[][] = [];
+    void first.load();
+    void second
+      .load()
+      .then(() => second.watch!({ reserveIds: () => 70, adopted: ({ rows }) => void adopted.push(rows.map(({ id }) => id)) }));
+    await run(100);
+    watch('put', first.apply({ rows: [...row(1).rows, ...row(2).rows] }));
+    await run(100);
+    const copied: number[] = [];
+    const copy = await outbox.copy({ ...options, onDurable: () => {} }, ({ rows }) => copied.push(rows.length));
+    expect(adopted).toEqual([]);
+    one.kill();
+    outbox.released(one);
+    await run(100);
+    expect(adopted).toEqual([[70, 71]]);
+    expect(new Set(copied)).toEqual(new Set([0, 2]));
+    const third = new Process('third', timeline, new Chance(5), { skewMs: 0 });
+    let loaded: readonly number[] = [];
+    void copy
+      .open(third)
+      .load()
+      .then(({ rows }) => (loaded = rows.map(({ id }) => id)));
+    await run(100);
+    expect(loaded).toHaveLength(2);
   });
 });

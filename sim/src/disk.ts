@@ -29,10 +29,23 @@ import type { Trace } from './trace.ts';
 export interface DiskHealth {
   /** The mean time of one call, ms. */
   meanMs: number;
-  /** The share of commits that fail, half of them stored all the same. */
+  /** The share of commits that fail, with nothing stored. */
   commitFailures: number;
+  /** The share of commits that are stored and said to have failed. */
+  lostAnswers: number;
   /** The share of other calls that fail. */
   otherFailures: number;
+}
+
+/** The life of a commit: handed over and not carried out; carried out and not answered; answered. */
+export const COMMIT_STAGES = ['decided', 'stored', 'answered'] as const;
+
+export type CommitStage = (typeof COMMIT_STAGES)[number];
+
+/** An older state of a disk. */
+export interface Backup {
+  readonly takenAtMs: number;
+  readonly disk: MemoryDisk;
 }
 
 /** What is told of everything that becomes durable, at the moment when it does. */
@@ -41,12 +54,14 @@ export interface DiskWitness {
   trimmed(topic: string, head: Head): void;
   removed(topic: string): void;
   wiped(): void;
+  /** The disk is an older state of itself by now, under these epochs; topics that were not yet there are gone. */
+  restored(topics: MemoryDisk['topics']): void;
   /** The store found a batch that is not dense: the sequencer is wrong. */
   notDense(error: unknown): void;
 }
 
 /** How a commit fails. A full disk says so and stores nothing; otherwise the caller cannot know. */
-const COMMIT_FAILURES = ['read-only', 'nothing stored', 'stored all the same', 'stored all the same'] as const;
+const COMMIT_FAILURES = ['read-only', 'nothing stored'] as const;
 
 export class Disk {
   readonly health: DiskHealth;
@@ -56,6 +71,9 @@ export class Disk {
   readonly #witness: DiskWitness;
   readonly #outcomesMax: number;
   #memory: MemoryDisk = createMemoryDisk();
+  #restoreCount = 0;
+  /** Is called once, when the next commit has come so far. */
+  #onCommit: { readonly stage: CommitStage; readonly task: () => void } | undefined;
 
   constructor(options: {
     timeline: Timeline;
@@ -85,6 +103,35 @@ export class Disk {
     this.#witness.wiped();
   }
 
+  /** A copy of what is on it now. */
+  backup(): Backup {
+    const topics: MemoryDisk['topics'] = new Map();
+    for (const [name, topic] of this.#memory.topics) topics.set(name, copyOf(topic, topic.epoch));
+    return { takenAtMs: this.#timeline.nowMs, disk: { topics } };
+  }
+
+  /** What `holdfast restore` does: the copy in place of what is there, every topic under a new epoch. Only while no store is open on it. */
+  restore({ disk }: Backup): void {
+    const prefix = `restored${++this.#restoreCount}`;
+    const topics: MemoryDisk['topics'] = new Map();
+    for (const [name, topic] of disk.topics) topics.set(name, copyOf(topic, `${prefix}-${topics.size + 1}`));
+    this.#memory = { topics };
+    this.#trace.line('disk', prefix);
+    this.#witness.restored(topics);
+  }
+
+  /** `task` happens when the next commit has come so far; replaces what was asked before. `undefined`: nothing does. */
+  atNextCommit(stage: CommitStage | undefined, task: () => void): void {
+    this.#onCommit = stage === undefined ? undefined : { stage, task };
+  }
+
+  #reached(stage: CommitStage): void {
+    if (this.#onCommit?.stage !== stage) return;
+    const { task } = this.#onCommit;
+    this.#onCommit = undefined;
+    task();
+  }
+
   /** The store as one process sees it. */
   open(process: Process): TopicStore {
     const inner = createMemoryStore({ disk: this.#memory, outcomesMax: this.#outcomesMax });
@@ -96,6 +143,7 @@ export class Disk {
       trace: this.#trace,
       witness: this.#witness,
       health: this.health,
+      reached: (stage) => this.#reached(stage),
     });
   }
 }
@@ -108,6 +156,7 @@ interface StoreOptions {
   readonly trace: Trace;
   readonly witness: DiskWitness;
   readonly health: DiskHealth;
+  readonly reached: (stage: CommitStage) => void;
 }
 
 class DiskStore implements TopicStore {
@@ -125,9 +174,10 @@ class DiskStore implements TopicStore {
 
   apply(batch: Batch): Promise<void> {
     const { chance, health, inner, witness } = this.#options;
-    const failure = chance.is(health.commitFailures) ? chance.pick(COMMIT_FAILURES) : undefined;
+    const isLost = chance.is(health.lostAnswers);
+    const failure = chance.is(health.commitFailures) ? chance.pick(COMMIT_FAILURES) : isLost ? 'stored all the same' : undefined;
     const what = `apply ${batch.found.length} topics, ${batch.publishes.length} publishes, ${batch.registers.length} registers`;
-    return this.#carryOut(what, true, failure, async () => {
+    return this.#carryOut(what, 'commit', failure, async () => {
       if (failure !== undefined && failure !== 'stored all the same') return;
       try {
         await inner.apply(batch);
@@ -184,15 +234,15 @@ class DiskStore implements TopicStore {
   }
 
   close(): Promise<void> {
-    return this.#carryOut('close', true, undefined, () => this.#options.inner.close());
+    return this.#carryOut('close', 'write', undefined, () => this.#options.inner.close());
   }
 
   #read<T>(what: string, task: () => Promise<T>): Promise<T> {
-    return this.#carryOut(what, false, this.#otherFailure(), task);
+    return this.#carryOut(what, 'read', this.#otherFailure(), task);
   }
 
   #write<T>(what: string, task: () => Promise<T>): Promise<T> {
-    return this.#carryOut(what, true, this.#otherFailure(), task);
+    return this.#carryOut(what, 'write', this.#otherFailure(), task);
   }
 
   #otherFailure(): string | undefined {
@@ -200,30 +250,45 @@ class DiskStore implements TopicStore {
   }
 
   /** One call: carried out when its turn has come, answered some time later, each kind in its order. */
-  #carryOut<T>(what: string, isWrite: boolean, failure: string | undefined, task: () => Promise<T>): Promise<T> {
+  #carryOut<T>(what: string, type: 'read' | 'write' | 'commit', failure: string | undefined, task: () => Promise<T>): Promise<T> {
     const { timeline, chance, process, trace, health } = this.#options;
     const { meanMs } = health;
     this.#carriedOutAtMs = Math.max(this.#carriedOutAtMs, timeline.nowMs) + chance.exponential(meanMs / 2);
     let answeredAtMs = this.#carriedOutAtMs + chance.exponential(meanMs / 2);
-    if (isWrite) answeredAtMs = this.#commitAnsweredAtMs = Math.max(answeredAtMs, this.#commitAnsweredAtMs);
-    else answeredAtMs = this.#readAnsweredAtMs = Math.max(answeredAtMs, this.#readAnsweredAtMs);
+    if (type === 'read') answeredAtMs = this.#readAnsweredAtMs = Math.max(answeredAtMs, this.#readAnsweredAtMs);
+    else answeredAtMs = this.#commitAnsweredAtMs = Math.max(answeredAtMs, this.#commitAnsweredAtMs);
+    const reached = (stage: CommitStage): void => {
+      if (type === 'commit' && process.isAlive) this.#options.reached(stage);
+    };
     let outcome: Promise<T>;
-    // The dead carry out nothing: what the process had not handed over yet is lost with it.
     timeline.at(this.#carriedOutAtMs, () => {
+      reached('decided');
+      // The dead carry out nothing: what the process had not handed over yet is lost with it.
       if (!process.isAlive) return;
       trace.line('disk', failure === undefined ? what : `${what}: ${failure}`);
       outcome = failure === 'failed' ? Promise.reject(unavailable(what)) : task();
       outcome.catch(() => {});
+      reached('stored');
     });
     return new Promise((resolve, reject) => {
-      timeline.at(answeredAtMs, () =>
+      timeline.at(answeredAtMs, () => {
         process.run(() => {
           if (failure === undefined || failure === 'failed') outcome.then(resolve, reject);
           else reject(failure === 'read-only' ? new HoldfastError('STORE_READ_ONLY', `simulated trouble: ${what}`) : unavailable(what));
-        }),
-      );
+        });
+        // What the answer leads to in this turn still happens, and no further event.
+        timeline.afterEvents(1, () => reached('answered'));
+      });
     });
   }
+}
+
+type MemoryTopic = MemoryDisk['topics'] extends Map<string, infer T> ? T : never;
+
+function copyOf(topic: MemoryTopic, epoch: string): MemoryTopic {
+  const producers: MemoryTopic['producers'] = new Map();
+  for (const [key, producer] of topic.producers) producers.set(key, { ...producer, recent: [...producer.recent] });
+  return { ...topic, epoch, entries: [...topic.entries], registers: new Map(topic.registers), producers };
 }
 
 function unavailable(what: string): HoldfastError {

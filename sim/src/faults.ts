@@ -5,6 +5,7 @@
  */
 
 import type { Property } from './properties.ts';
+import type { Selection } from './selection.ts';
 
 export interface Fault {
   readonly name: string;
@@ -19,6 +20,8 @@ export interface Fault {
   readonly replace: string;
   /** What may be found first; which of them depends on the seed. */
   readonly properties: readonly Property[];
+  /** Which calamities it needs, where they are seldom. Default: as drawn. */
+  readonly selection?: Selection;
 }
 
 const SEQUENCER = 'packages/server/src/sequencer.ts';
@@ -28,6 +31,8 @@ const SERVER_SUBSCRIPTION = 'packages/server/src/subscription.ts';
 const PIPELINE = 'packages/client/src/pipeline.ts';
 const READER = 'packages/client/src/reader.ts';
 const CLIENT_SUBSCRIPTION = 'packages/client/src/subscription.ts';
+const HUB = 'packages/server/src/hub.ts';
+const PUBLISHER = 'packages/client/src/publisher.ts';
 
 export const FAULTS: readonly Fault[] = [
   {
@@ -83,7 +88,7 @@ export const FAULTS: readonly Fault[] = [
     file: SEQUENCER,
     find: '    for (const log of logs) this.#logs.reload(log);\n',
     replace: '',
-    properties: ['offsets-dense', 'acknowledged-when-durable'],
+    properties: ['offsets-dense', 'acknowledged-when-durable', 'all-settled'],
   },
   {
     name: 'sent-before-durable',
@@ -148,5 +153,125 @@ export const FAULTS: readonly Fault[] = [
     find: 'Math.min(this.#heardAtMs, nowMs)',
     replace: 'this.#heardAtMs',
     properties: ['all-settled', 'all-arrived', 'members-agree'],
+    selection: { only: ['clock-jump', 'half-open', 'server-without-power'] },
+  },
+  {
+    name: 'refusal-forgotten',
+    does: 'a terminal refusal spends no seq',
+    breaks: 'decision 1, HF-6.4',
+    file: TOPIC_LOG,
+    find: '    if (payloads instanceof HoldfastError && payloads.retryable) {',
+    replace: '    if (payloads instanceof HoldfastError) {',
+    properties: ['refusals-legal', 'all-settled', 'same-answer', 'publish-order'],
+  },
+  {
+    name: 'seq-not-written',
+    does: 'the next seq is not in the record with the rows that got one',
+    breaks: 'decision 3, HF-6.12',
+    file: PIPELINE,
+    find: '    if (rows.length > 0) writer.putProducer(this.#producer);\n',
+    replace: '',
+    properties: ['refusals-legal', 'publish-order'],
+  },
+  {
+    name: 'sent-as-another',
+    does: 'rows go out over a connection of another subject',
+    breaks: 'decision 4, HF-6.12',
+    file: PUBLISHER,
+    find: 'for (const pipeline of this.#all()) if (pipeline.subject === subject) pipeline.open();',
+    replace: 'for (const pipeline of this.#all()) pipeline.open();',
+    properties: ['nothing-invented'],
+    selection: { only: ['cloned-store'] },
+  },
+  {
+    name: 'deadline-drops-row',
+    does: 'what its deadline rejects is not kept in the outbox',
+    breaks: 'decision 6, HF-6.13',
+    file: PUBLISHER,
+    find: "        row.outcome.reject(new HoldfastError('PENDING', `not acknowledged within",
+    replace: "        void this.#remove(row, () => {}) ?? row.outcome.reject(new HoldfastError('PENDING', `not acknowledged within",
+    properties: ['all-settled', 'refusals-legal', 'publish-order', 'no-error-escapes'],
+  },
+  {
+    name: 'call-sent-again',
+    does: 'a call whose answer was lost is sent again',
+    breaks: 'decision 9, HF-7.9',
+    file: 'packages/client/src/client.ts',
+    find: '...(data === undefined ? {} : { data }) }), false, options)',
+    replace: '...(data === undefined ? {} : { data }) }), true, options)',
+    properties: ['calls-once'],
+  },
+  {
+    name: 'hidden-shown',
+    does: 'a cursor hands over what its viewer may not see',
+    breaks: 'decision 12, HF-5.6',
+    file: CURSOR,
+    find: 'log.kind.isVisible?.(framed.entry, sink.viewer) === false',
+    replace: 'false',
+    properties: ['hidden-stays-hidden'],
+  },
+  {
+    name: 'register-repeated',
+    does: 'a reader takes changes of registers that it has',
+    breaks: 'decision 13, HF-7.8',
+    file: CLIENT_SUBSCRIPTION,
+    find: 'if (message.revision > reader.received!.revision) reader.register(message);',
+    replace: 'reader.register(message);',
+    properties: ['registers-rise', 'position-is-processed'],
+  },
+  {
+    name: 'revocation-unheard',
+    does: 'rights that were taken are asked for again by nobody',
+    breaks: 'decision 15, HF-5.10',
+    file: HUB,
+    find: '    await Promise.all(concerned.map((connection) => connection.recheck()));\n',
+    replace: '    void concerned;\n',
+    properties: ['rights-kept', 'members-agree'],
+  },
+  {
+    name: 'older-connection-stays',
+    does: 'a new hello leaves the older connection of its name as it is',
+    breaks: 'decision 16, HF-3.5',
+    file: HUB,
+    find: "    other?.close(CLOSE_CODES.FENCED.code, 'FENCED');\n",
+    replace: '    void other;\n',
+    properties: ['one-connection'],
+  },
+  {
+    name: 'member-stays',
+    does: 'a member whose connection is gone never leaves',
+    breaks: 'decision 18, HF-7.6',
+    file: 'packages/server/src/presence.ts',
+    find: 'seat.timer = this.#options.clock.setTimeout(() => this.leave(subject, client), this.#options.graceMs);',
+    replace: '',
+    properties: ['members-agree'],
+  },
+  {
+    name: 'drain-refuses',
+    does: 'a server that has said goaway takes nothing more',
+    breaks: 'decision 19, HF-8.3',
+    file: HUB,
+    find: '    this.#goingAway = reason;\n',
+    replace: '    this.#goingAway = reason;\n    void this.services.intake.close();\n',
+    properties: ['goaway-still-accepts'],
+  },
+  {
+    name: 'reader-begins-behind',
+    does: 'a reader that resumes counts what it is shown again as new',
+    breaks: 'decisions 14 and 20, HF-5.9',
+    file: CLIENT_SUBSCRIPTION,
+    find: '      if (message.offset === next) reader.entry(message);',
+    replace: '      reader.entry(message);',
+    properties: ['consumer-order', 'folds-agree', 'position-is-processed'],
+  },
+  {
+    name: 'adopted-under-new-seqs',
+    does: 'rows that a dead tab has left are sent under producers of the one that takes them over',
+    breaks: 'decision 3, HF-6.12',
+    file: PUBLISHER,
+    find: '        this.#restore(left.producers, left.rows);',
+    replace: '        this.#restore([], left.rows.map(({ producer: _producer, seq: _seq, epoch: _epoch, ...row }) => row));',
+    properties: ['nothing-twice', 'publish-order', 'refused-is-not-stored'],
+    selection: { only: ['tab-death', 'cut', 'slow-disk', 'commit-answer-lost'] },
   },
 ];

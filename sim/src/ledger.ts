@@ -4,8 +4,8 @@
  * rest at the moment when it happens (properties.ts).
  */
 
-import type { OutboxChanges, Published } from '@holdfast/client';
-import type { Batch, DecidedPublish, Head } from '@holdfast/server';
+import type { OutboxChanges, OutboxRecord, Published } from '@holdfast/client';
+import type { Batch, DecidedPublish, Head, MemoryDisk } from '@holdfast/server';
 import type { HoldfastError } from '@holdfast/wire';
 import type { Disk, DiskWitness } from './disk.ts';
 import { contentOf, type Content } from './payload.ts';
@@ -22,13 +22,15 @@ export interface Log {
   first: number;
   /** Values by revision, from 1. */
   readonly registers: { readonly key: string; readonly value: string }[];
-  /** The publish counter seen last, by device. */
+  /** The publish counter seen last, by line. */
   readonly counters: Map<string, number>;
 }
 
 /** One call of `publish` or `publishAll`. */
 export interface Publication {
   readonly device: string;
+  /** What keeps its order as one, where that is not the device: one process of a tab, whose rows another may take over. */
+  readonly line?: string;
   readonly subject: string;
   readonly topic: string;
   /** Ascending per device. */
@@ -37,12 +39,15 @@ export interface Publication {
   /** With `ifHead`, a time to live, or something that the hook refuses: it may end otherwise than stored. */
   readonly mayMismatch: boolean;
   readonly mayExpire: boolean;
+  readonly mayAbort?: boolean;
   readonly isRefused: boolean;
   state: 'open' | 'acknowledged' | 'refused' | 'uncertain';
   isDurable: boolean;
   /** The producer and the epoch that it was sent for, as its outbox says; `undefined`: never sent, none known. */
   producer: string | undefined;
   epoch: string | undefined;
+  /** A second device has its row too: it may be stored twice, and after it was refused. */
+  isCloned: boolean;
   /** Where it was stored, by epoch. */
   readonly places: Map<string, number>;
 }
@@ -52,6 +57,7 @@ const LEGAL: Readonly<Record<string, (publication: Publication) => boolean>> = {
   HEAD_MISMATCH: ({ mayMismatch }) => mayMismatch,
   REFUSED: ({ isRefused }) => isRefused,
   EXPIRED: ({ mayExpire }) => mayExpire,
+  ABORTED: ({ mayAbort }) => mayAbort === true,
 };
 
 export interface LedgerOptions {
@@ -59,6 +65,8 @@ export interface LedgerOptions {
   readonly isForgetful: boolean;
   /** No wall clock is set anew: what has expired once stays so. */
   readonly isClockSteady: boolean;
+  /** Whether the right to publish there was ever taken away. Default: never. */
+  readonly wasForbidden?: (subject: string, topic: string) => boolean;
 }
 
 export class Ledger implements DiskWitness {
@@ -73,6 +81,12 @@ export class Ledger implements DiskWitness {
   readonly #epochsOf = new Map<string, Set<string | undefined>>();
   /** Topics of which an epoch has ended. */
   readonly #isRenewed = new Set<string>();
+  /** Producers that two devices have. */
+  readonly #sharedProducers = new Set<string>();
+  /** Devices whose outbox others have too. */
+  readonly #clonedDevices = new Set<string>();
+  /** Devices whose outbox is gone for good. */
+  readonly #abandoned = new Set<string>();
 
   constructor(verdict: Verdict, tally: Tally, options: LedgerOptions) {
     this.#verdict = verdict;
@@ -90,13 +104,19 @@ export class Ledger implements DiskWitness {
     return this.#logs.get(`${topic} ${epoch}`);
   }
 
-  published(fields: Omit<Publication, 'state' | 'isDurable' | 'producer' | 'epoch' | 'places'>): Publication {
+  /** Whether an epoch of the topic has ended. */
+  isRenewed(topic: string): boolean {
+    return this.#isRenewed.has(topic);
+  }
+
+  published(fields: Omit<Publication, 'state' | 'isDurable' | 'producer' | 'epoch' | 'isCloned' | 'places'>): Publication {
     const publication: Publication = {
       ...fields,
       state: 'open',
       isDurable: false,
       producer: undefined,
       epoch: undefined,
+      isCloned: false,
       places: new Map(),
     };
     for (const id of publication.ids) this.#publications.set(id, publication);
@@ -113,6 +133,21 @@ export class Ledger implements DiskWitness {
       publication.producer = producer;
       this.#epochsOf.set(producer, (this.#epochsOf.get(producer) ?? new Set()).add(epoch));
     }
+  }
+
+  /** A second device has all of this from now on: HF-6.12 is broken, and with it the order, for both (HF-6.10). */
+  cloned({ producers, rows }: OutboxRecord, devices: readonly string[]): void {
+    for (const device of devices) this.#clonedDevices.add(device);
+    for (const { producer } of producers) this.#sharedProducers.add(producer);
+    for (const { items } of rows) {
+      const publication = this.#publications.get(contentOf(items[0]!).id);
+      if (publication !== undefined) publication.isCloned = true;
+    }
+  }
+
+  /** A device's outbox is gone for good: what was in it may never be stored. */
+  abandoned(device: string): void {
+    this.#abandoned.add(device);
   }
 
   /** A publish was resolved. */
@@ -139,12 +174,13 @@ export class Ledger implements DiskWitness {
     // Settles the promise only: the row stays in the outbox.
     if (code === 'PENDING') return;
     const isUncertain = code === 'UNCERTAIN';
-    const isLegal = isUncertain ? this.mayBeUncertain(publication) : LEGAL[code]?.(publication) === true;
+    const isForbidden = code === 'FORBIDDEN' && this.#wasForbidden(publication);
+    const isLegal = isUncertain ? this.mayBeUncertain(publication) : isForbidden || LEGAL[code]?.(publication) === true;
     this.#verdict.expect(isLegal, 'refusals-legal', () => `${publication.ids[0]} was rejected with ${code}: ${error.message}`);
     // Its row may come back with a clock that was set back, if the device dies before the row's end is durable.
     if (code === 'EXPIRED' && !this.#options.isClockSteady) return;
     publication.state = isUncertain ? 'uncertain' : 'refused';
-    if (!isUncertain)
+    if (!isUncertain && !publication.isCloned)
       this.#verdict.expect(
         publication.places.size === 0,
         'refused-is-not-stored',
@@ -156,7 +192,7 @@ export class Ledger implements DiskWitness {
   mayBeUncertain({ topic, producer = '' }: Publication): boolean {
     const isOtherLog = (epoch: string | undefined): boolean =>
       epoch === undefined ? this.#isRenewed.has(topic) : this.#current.get(topic)?.epoch !== epoch;
-    return this.#options.isForgetful || [...(this.#epochsOf.get(producer) ?? [])].some(isOtherLog);
+    return this.#options.isForgetful || this.#sharedProducers.has(producer) || [...(this.#epochsOf.get(producer) ?? [])].some(isOtherLog);
   }
 
   /** HF-6.7: what a server says while it says it. */
@@ -217,6 +253,26 @@ export class Ledger implements DiskWitness {
     for (const topic of this.#current.keys()) this.#end(topic);
   }
 
+  restored(topics: MemoryDisk['topics']): void {
+    for (const topic of this.#current.keys()) this.#end(topic);
+    for (const [name, { epoch, cut, entries, revision, registers }] of topics) {
+      // Of what the copy does not hold any more nobody will be told.
+      const contents: Content[] = Array.from({ length: cut }, () => ({ id: '', padding: '' }));
+      contents.push(...entries.map(({ payload }) => contentOf(payload)));
+      const changes = Array.from({ length: revision }, () => ({ key: '', value: '' }));
+      for (const { key, value, revision: at } of registers.values()) changes[at - 1] = { key, value };
+      const log: Log = { topic: name, epoch, contents, first: cut + 1, registers: changes, counters: new Map() };
+      this.#logs.set(`${name} ${epoch}`, log);
+      this.#current.set(name, log);
+      entries.forEach(({ producer }, at) => {
+        const publication = this.#publications.get(contents[cut + at]!.id);
+        if (publication === undefined) return;
+        log.counters.set(lineOf(publication, producer), publication.counter);
+        if (!publication.places.has(epoch)) publication.places.set(epoch, cut + at + 1);
+      });
+    }
+  }
+
   notDense(error: unknown): void {
     this.#verdict.violated('offsets-dense', String(error));
   }
@@ -248,15 +304,20 @@ export class Ledger implements DiskWitness {
   /** Everything is over: what was durable in an outbox is stored, or ended in a way that is legal. */
   settled(): void {
     for (const publication of new Set(this.#publications.values())) {
-      const { state, isDurable, places, ids, mayMismatch, mayExpire, isRefused } = publication;
-      if (state !== 'open' || !isDurable || places.size > 0) continue;
+      const { state, isDurable, places, ids, mayMismatch, mayExpire, mayAbort, isRefused } = publication;
+      if (state !== 'open' || !isDurable || places.size > 0 || this.#abandoned.has(publication.device)) continue;
       // Its process died before it heard what became of it.
-      const isLegal = mayMismatch || mayExpire || isRefused || this.mayBeUncertain(publication);
+      const isLegal =
+        mayMismatch || mayExpire || mayAbort === true || isRefused || this.#wasForbidden(publication) || this.mayBeUncertain(publication);
       this.#verdict.expect(isLegal, 'all-settled', () => `${ids[0]} was durable in an outbox and is nowhere`);
     }
   }
 
-  #append({ topic, subject, payloads }: DecidedPublish, offset: number): void {
+  #wasForbidden({ subject, topic }: Publication): boolean {
+    return this.#options.wasForbidden?.(subject, topic) === true;
+  }
+
+  #append({ topic, subject, producer, payloads }: DecidedPublish, offset: number): void {
     const verdict = this.#verdict;
     const log = this.#current.get(topic)!;
     verdict.expect(
@@ -274,7 +335,7 @@ export class Ledger implements DiskWitness {
         `${subject} stored ${ids[0]} in ${topic}, which was ${publication === undefined ? 'never published' : `published in ${publication.topic} by ${publication.subject}`}`,
       );
     }
-    const { device, counter, places, state, isDurable } = publication;
+    const { device, counter, places, state, isDurable, isCloned } = publication;
     verdict.expect(
       publication.ids.join() === ids.join(),
       'publish-together',
@@ -283,21 +344,31 @@ export class Ledger implements DiskWitness {
     // A publish that could not name the log for which it was first sent (HF-6.8) is new to the next one.
     const isTwice = places.has(log.epoch) || (places.size > 0 && publication.epoch !== undefined);
     verdict.expect(
-      !isTwice,
+      !isTwice || isCloned,
       'nothing-twice',
       () =>
         `${ids[0]} is stored at ${offset} of ${topic} ${log.epoch}, and before at ${[...places].map(([epoch, at]) => `${at} of ${epoch}`).join()}`,
     );
     places.set(log.epoch, offset);
-    const last = log.counters.get(device) ?? 0;
-    verdict.expect(counter > last, 'publish-order', () => `${ids[0]} is stored in ${topic} after number ${last} of ${device}`);
-    log.counters.set(device, counter);
+    const line = lineOf(publication, producer);
+    const last = log.counters.get(line) ?? 0;
+    verdict.expect(
+      counter > last || this.#clonedDevices.has(device),
+      'publish-order',
+      () => `${ids[0]} is stored in ${topic} after number ${last} of ${device}`,
+    );
+    log.counters.set(line, Math.max(last, counter));
     verdict.expect(isDurable, 'durable-before-sent', () => `${ids[0]} is stored and was never durable in the outbox of ${device}`);
-    verdict.expect(state !== 'refused', 'refused-is-not-stored', () => `${ids[0]} is stored after it was refused`);
+    verdict.expect(state !== 'refused' || isCloned, 'refused-is-not-stored', () => `${ids[0]} is stored after it was refused`);
   }
 
   #end(topic: string): void {
     this.#current.delete(topic);
     this.#isRenewed.add(topic);
   }
+}
+
+/** Whose order a publish keeps. Rows of a tab that another took over go on under the producers that they had. */
+function lineOf({ device, line }: Publication, producer: string): string {
+  return line === undefined ? device : `${line} ${producer}`;
 }

@@ -37,8 +37,20 @@ export interface Door {
 /** Whoever listens on the wire. */
 export interface Tap {
   fromClient(link: string, frame: string | Uint8Array): void;
+  /** What a client sent has arrived. */
+  atServer(link: string, frame: string | Uint8Array): void;
   /** `bufferedBytes`: what waits before it. */
   fromServer(link: string, frame: string | Uint8Array, bufferedBytes: number): void;
+  /** The server says goodbye. */
+  serverCloses(link: string, code: number): void;
+}
+
+/** How connections end when somebody closes one. */
+export interface Closing {
+  /** How long a close frame is held up, ms. */
+  delayMs: number;
+  /** A reset instead: what is under way may be lost, and no code is said. */
+  isReset: boolean;
 }
 
 /** One side of a connection. */
@@ -51,12 +63,14 @@ class End {
   #isClosing = false;
   #isOver = false;
   readonly #timeline: Timeline;
+  readonly #closing: Closing;
   #timeout: Scheduled | undefined;
 
-  constructor(process: Process, out: Pipe, timeline: Timeline) {
+  constructor(process: Process, out: Pipe, timeline: Timeline, closing: Closing) {
     this.process = process;
     this.out = out;
     this.#timeline = timeline;
+    this.#closing = closing;
   }
 
   get isOver(): boolean {
@@ -72,7 +86,11 @@ class End {
 
   close(code: number, reason: string): void {
     if (this.#isClosing || this.#isOver) return;
-    this.#sayClose(code, reason);
+    const { delayMs, isReset } = this.#closing;
+    this.#isClosing = true;
+    if (isReset) return void this.#timeline.after(0, () => this.process.run(() => this.drop(true)));
+    if (delayMs === 0) this.#sayClose(code, reason);
+    else this.#timeline.after(delayMs, () => !this.#isOver && this.#sayClose(code, reason));
     this.#timeout = this.#timeline.after(CLOSE_TIMEOUT_MS, () => this.process.run(() => this.drop(true)));
   }
 
@@ -100,7 +118,6 @@ class End {
   }
 
   #sayClose(code: number, reason: string): void {
-    this.#isClosing = true;
     this.out.send(FRAME_HEADER_BYTES + utf8Length(reason), () => this.peer.process.run(() => this.peer.#receiveClose(code, reason)));
   }
 
@@ -111,6 +128,7 @@ class End {
   #receiveClose(code: number, reason: string): void {
     if (this.#isOver) return;
     if (!this.#isClosing) this.#sayClose(code, reason);
+    this.#isClosing = true;
     this.#finish();
     this.onClose(code, reason);
   }
@@ -183,6 +201,8 @@ export class Network {
   readonly #connections = new Set<Connection>();
   /** Gets each frame before it is under way. */
   tap: Tap | undefined;
+  /** May change at any time. */
+  readonly closing: Closing = { delayMs: 0, isReset: false };
   #door: Door | undefined;
   #connectionCount = 0;
 
@@ -231,8 +251,8 @@ export class Network {
       const door = this.#door;
       if (isAbandoned || !client.isAlive) return;
       if (connects === 'refused' || door === undefined || !door.process.isAlive) return void this.#timeline.after(halfWayMs(), refuse);
-      const clientEnd = (end = new End(client, pipe(), this.#timeline));
-      const serverEnd = new End(door.process, pipe(), this.#timeline);
+      const clientEnd = (end = new End(client, pipe(), this.#timeline, this.closing));
+      const serverEnd = new End(door.process, pipe(), this.#timeline, this.closing);
       this.#connections.add(new Connection(name, this.#timeline, clientEnd, serverEnd));
       clientEnd.onFrame = (frame) => events.onMessage(frame);
       clientEnd.onClose = (code, reason) => {
@@ -286,11 +306,17 @@ export class Network {
         this.tap?.fromServer(name, frame, end.out.bufferedBytes);
         end.send(frame);
       },
-      close: (code, reason) => end.close(code, reason),
+      close: (code, reason) => {
+        this.tap?.serverCloses(name, code);
+        end.close(code, reason);
+      },
       terminate: () => end.drop(true),
       limitArrival: () => undefined,
       listen: (listener: SocketListener) => {
-        end.onFrame = (frame) => listener.onFrame(frame);
+        end.onFrame = (frame) => {
+          this.tap?.atServer(name, frame);
+          listener.onFrame(frame);
+        };
         end.out.onDrain = () => end.process.run(() => listener.onDrain());
         end.onClose = (code, reason) => {
           this.#trace.line(end.process.name, `${name} closed ${code} ${reason}`);

@@ -3,14 +3,14 @@
  * its own. The product has no switch for it; the change is made on its text while it is being bundled.
  */
 
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Fault } from './faults.ts';
-import type { SeedsOptions } from './seeds.ts';
+import { createForkedRunner, type Runner } from './runner.ts';
+import { runSeeds, type SeedsOptions } from './seeds.ts';
 
 const sources: string = fileURLToPath(new URL('../src/', import.meta.url));
 const root: string = resolve(sources, '../..');
@@ -23,22 +23,30 @@ export function mutate(source: string, { name, file, find, replace }: Fault): st
 }
 
 /**
- * Runs seeds on a build of its own, with the fault if one is given. Resolves with the exit code: 1 if a property was
- * violated. `print` gets each line.
+ * Runs seeds on a build of its own, with the fault if one is given, in as many processes as `jobCount`. Resolves with the
+ * exit code: 1 if a property was violated. `print` gets each line.
  */
-export async function runBuild(fault: Fault | undefined, options: SeedsOptions, print: (line: string) => void): Promise<number> {
+export async function runBuild(
+  fault: Fault | undefined,
+  options: SeedsOptions,
+  print: (line: string) => void,
+  jobCount: number = 1,
+): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-sim-'));
+  const program = join(folder, 'worker.mjs');
+  let runners: Runner[] = [];
   try {
-    const outfile = join(folder, 'sim.mjs');
-    await bundle(fault, { ...options, fault: fault?.name }, outfile);
-    return await run(outfile, print);
+    await bundle(fault, program);
+    runners = Array.from({ length: jobCount }, () => createForkedRunner(program));
+    const selection = { ...fault?.selection, ...options.selection };
+    return await runSeeds({ ...options, selection, fault: fault?.name }, runners, print);
   } finally {
+    for (const runner of runners) runner.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function bundle(fault: Fault | undefined, options: SeedsOptions, outfile: string): Promise<void> {
-  const contents = `import { runSeeds } from './seeds.ts';\nprocess.exitCode = await runSeeds(${JSON.stringify(options)}, (line) => console.log(line));\n`;
+async function bundle(fault: Fault | undefined, outfile: string): Promise<void> {
   let isPlanted = fault === undefined;
   const plugin: Plugin = {
     name: 'plant',
@@ -51,7 +59,7 @@ async function bundle(fault: Fault | undefined, options: SeedsOptions, outfile: 
     },
   };
   await build({
-    stdin: { contents, resolveDir: sources, loader: 'ts', sourcefile: 'planted.ts' },
+    entryPoints: [join(sources, 'worker.ts')],
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -64,22 +72,4 @@ async function bundle(fault: Fault | undefined, options: SeedsOptions, outfile: 
     logLevel: 'silent',
   });
   if (!isPlanted) throw new Error(`the simulator does not use ${fault?.file}, so "${fault?.name}" cannot be planted`);
-}
-
-function run(program: string, print: (line: string) => void): Promise<number> {
-  return new Promise((resolvePromise, reject) => {
-    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'], cwd: root });
-    let rest = '';
-    child.stdout.setEncoding('utf8');
-    child.stdout.on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) print(line);
-    });
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (rest !== '') print(rest);
-      resolvePromise(code ?? 1);
-    });
-  });
 }

@@ -3,8 +3,8 @@
  * time a new process with a new hub opens what the disk holds.
  */
 
-import { createHub, Endpoint, type Hub, type Kind, type TopicStore } from '@holdfast/server';
-import { HoldfastError, type Data } from '@holdfast/wire';
+import { createHub, Endpoint, type Hub, type Identity, type Kind, type Question, type TopicStore } from '@holdfast/server';
+import { HoldfastError, type Data, type Json } from '@holdfast/wire';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
 import { contentOf } from './payload.ts';
@@ -12,6 +12,7 @@ import { Process, type WallClock } from './process.ts';
 import type { Profile } from './profile.ts';
 import type { Verdict } from './properties.ts';
 import type { Chance } from './random.ts';
+import type { RightsBook } from './rights-book.ts';
 import type { Timeline } from './timeline.ts';
 import type { Trace } from './trace.ts';
 
@@ -23,6 +24,7 @@ export interface ServerOptions {
   readonly verdict: Verdict;
   readonly network: Network;
   readonly disk: Disk;
+  readonly rights: RightsBook;
 }
 
 interface Incarnation {
@@ -45,6 +47,12 @@ export class Server {
   /** Whether hooks take time or fail; faults end with the calm. */
   isTroubled = true;
   readonly wallClock: WallClock = { skewMs: 0 };
+  /** How long credentials that are given now are good for, ms; `undefined`: for ever. */
+  tokenValidMs: number | undefined;
+  /** How long what comes after `goaway` is still carried out: until then, virtual ms; `undefined`: no end is in sight. */
+  drainsUntilMs: number | undefined;
+  /** Calls that were carried out, by what names them. */
+  readonly #called = new Set<string>();
   #present: Incarnation | undefined;
   #count = 0;
   #closing: Promise<void> | undefined;
@@ -89,9 +97,12 @@ export class Server {
       },
     });
     const endpoint = new Endpoint({
-      authenticate: ({ token }) => this.#afterHook(process, { subject: token! }),
-      authorize: () => this.#afterHook(process, true),
+      authenticate: ({ token }) => this.#afterHook(process, this.#identityOf(token!, process)),
+      authorize: (question) => this.#afterHook(process, this.#answerTo(question)),
+      methods: { count: (data) => this.#afterHook(process, this.#call(data)) },
     });
+    this.drainsUntilMs = undefined;
+    this.#options.rights.toldAll();
     this.#present = { process, hub, store };
     network.door = {
       process,
@@ -122,6 +133,7 @@ export class Server {
     const { network, trace, chance } = this.#options;
     const { process, hub, store } = this.#present!;
     trace.line(process.name, `closes, ${drainMs} ms`);
+    this.drainsUntilMs = this.#options.timeline.nowMs + drainMs;
     if (chance.is(0.5)) network.door = undefined;
     await hub.close({ drainMs });
     network.door = undefined;
@@ -150,8 +162,42 @@ export class Server {
     this.#present?.hub.deleteTopic(topic).catch(() => {});
   }
 
-  recheck(): void {
-    this.#present?.hub.recheck().catch((error: unknown) => this.#options.verdict.violated('no-error-escapes', `recheck: ${String(error)}`));
+  /** `subject`: only this one's rights. */
+  recheck(subject?: string): void {
+    if (this.#present === undefined) return;
+    if (subject === undefined) this.#options.rights.toldAll();
+    else this.#options.rights.told(subject);
+    this.#present.hub
+      .recheck(subject)
+      .catch((error: unknown) => this.#options.verdict.violated('no-error-escapes', `recheck: ${String(error)}`));
+  }
+
+  /** Takes the credentials of a subject back. */
+  revoke(subject: string): void {
+    this.#present?.hub.disconnect({ subject });
+  }
+
+  /** What its wall clock says. */
+  get nowMs(): number {
+    return this.#present?.process.now() ?? 0;
+  }
+
+  #identityOf(subject: string, process: Process): Identity {
+    const { tokenValidMs } = this;
+    return { subject, ...(tokenValidMs === undefined ? {} : { expiresAtMs: process.now() + Math.ceil(tokenValidMs) }) };
+  }
+
+  #answerTo({ action, identity, topic }: Question): ReturnType<RightsBook['answer']> {
+    const isKept = action === 'subscribe' || action === 'publish' || action === 'members';
+    return isKept ? this.#options.rights.answer(action, identity.subject, topic) : true;
+  }
+
+  /** HF-7.9: each is carried out once, at the most. */
+  #call(data: Json): Json {
+    const name = JSON.stringify(data);
+    this.#options.verdict.expect(!this.#called.has(name), 'calls-once', () => `the call ${name} is carried out twice`);
+    this.#called.add(name);
+    return data;
   }
 
   #hook(process: Process, items: readonly Data[]): undefined | Promise<undefined> {

@@ -10,6 +10,8 @@ import { Network } from './network.ts';
 import { drawProfile, type Profile } from './profile.ts';
 import { Verdict, type Violation } from './properties.ts';
 import { Chance } from './random.ts';
+import { RightsBook } from './rights-book.ts';
+import type { Selection } from './selection.ts';
 import { Server } from './server.ts';
 import type { Tally } from './tally.ts';
 import { Timeline } from './timeline.ts';
@@ -21,6 +23,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Actions of all devices together. */
   readonly steps: number;
+  /** Which calamities, and how small. Default: whatever the seed draws. */
+  readonly selection?: Selection;
   /** Gets counts of what happened. */
   readonly tally: Tally;
   /** Gets every line of the trace. */
@@ -30,6 +34,11 @@ export interface SimulationOptions {
 export interface Outcome {
   readonly seed: number;
   readonly violation: Violation | undefined;
+  /** Calamities that struck: their numbers. */
+  readonly strikes: readonly number[];
+  readonly deviceCount: number;
+  readonly topicCount: number;
+  readonly roundCount: number;
   readonly eventCount: number;
   /** Virtual time, ms. */
   readonly lastedMs: number;
@@ -40,6 +49,10 @@ export interface Outcome {
 /** How long it may take until everything is right again, virtual ms: several full backoffs (20 s) and silent heartbeats (75 s). */
 const CALM_MAX_MS = 600_000;
 const CALM_STEP_MS = 500;
+/** A run of the usual length has some thousand events, and never so many: something goes round in a circle. */
+const EVENTS_MAX = 500_000;
+/** When in a storm the disk is copied. */
+const BACKUP_SHARES = [0, 0.25, 0.5, 0.75];
 /** How long the end may take, virtual ms: a close without an answer (30 s) and the rest after it (30 s). */
 const END_MAX_MS = 120_000;
 
@@ -65,7 +78,7 @@ class Simulation {
   readonly #disk: Disk;
   readonly #server: Server;
   readonly #topics: readonly string[];
-  readonly #devices: readonly Device[];
+  readonly #devices: Device[];
   readonly #weather: Weather;
   #stepsLeft = 0;
 
@@ -76,14 +89,17 @@ class Simulation {
     const timeline = (this.#timeline = new Timeline((error) => this.escaped(error)));
     const trace = (this.#trace = new Trace(timeline, options.print));
     const verdict = (this.#verdict = new Verdict(() => timeline.nowMs));
-    const profile = (this.#profile = drawProfile(chance.fork('profile')));
+    const profile = (this.#profile = drawProfile(chance.fork('profile'), options.selection ?? {}, options.steps));
     trace.line('profile', JSON.stringify(profile));
+    const rights = new RightsBook();
+    const isForgetful = profile.producerSilenceMs < 60_000;
     const ledger = (this.#ledger = new Ledger(verdict, tally, {
-      isForgetful: profile.producerSilenceMs < 60_000,
-      isClockSteady: profile.calamities.every(({ kind }) => kind !== 'clock jump'),
+      isForgetful,
+      isClockSteady: profile.strikes.every(({ kind }) => kind !== 'clock-jump'),
+      wasForbidden: (subject, topic) => rights.wasTaken('publish', subject, topic),
     }));
     const network = new Network(timeline, chance.fork('network'), trace);
-    const health = { meanMs: profile.diskMs, commitFailures: 0, otherFailures: 0 };
+    const health = { meanMs: profile.diskMs, commitFailures: 0, lostAnswers: 0, otherFailures: 0 };
     const disk = (this.#disk = new Disk({
       timeline,
       chance: chance.fork('disk'),
@@ -92,16 +108,20 @@ class Simulation {
       health,
       outcomesMax: profile.outcomesMax,
     }));
-    const world = { profile, timeline, trace, verdict, network, tally };
+    const world = { profile, timeline, trace, verdict, network, tally, ledger, rights };
     const server = (this.#server = new Server({ ...world, chance: chance.fork('server'), disk }));
     const topics = (this.#topics = Array.from({ length: profile.topicCount }, (_, at) => `topic/${at + 1}`));
     const subjects = ['alice', 'bob', 'carol'];
-    const devices = (this.#devices = Array.from({ length: profile.deviceCount }, (_, at) => {
+    const devices: Device[] = (this.#devices = []);
+    for (let at = 0; at < profile.deviceCount; at++) {
       const name = `device${at + 1}`;
-      return new Device({ ...world, name, subject: subjects[at % 3]!, subjects, topics, chance: chance.fork(name), ledger });
-    }));
+      const sibling = profile.areTabs && at % 2 === 1 ? devices[at - 1] : undefined;
+      const subject = sibling?.subject ?? subjects[at % 3]!;
+      const own = { name, subject, isTab: profile.areTabs, ...(sibling === undefined ? {} : { outbox: sibling.outbox }) };
+      devices.push(new Device({ ...world, ...own, subjects, topics, chance: chance.fork(name) }));
+    }
     this.#weather = new Weather({ ...world, chance: chance.fork('weather'), disk, server, devices, topics });
-    network.tap = new Wiretap(ledger, verdict, profile.queueBytesMax);
+    network.tap = new Wiretap({ ledger, verdict, rights, isForgetful, server, timeline, queueBytesMax: profile.queueBytesMax });
   }
 
   /** Something was thrown or rejected where nobody took it. */
@@ -120,23 +140,30 @@ class Simulation {
     const { violation } = this.#verdict;
     if (violation !== undefined) this.#trace.line('VIOLATION', `${violation.property}: ${violation.detail}`);
     const { eventCount, nowMs } = this.#timeline;
-    return { seed: this.#options.seed, violation, eventCount, lastedMs: nowMs, digest: this.#trace.digest() };
+    const { deviceCount, topicCount, strikes } = this.#profile;
+    const numbers = strikes.map(({ number }) => number);
+    const size = { deviceCount, topicCount, roundCount, strikes: numbers };
+    return { seed: this.#options.seed, violation, ...size, eventCount, lastedMs: nowMs, digest: this.#trace.digest() };
   }
 
   get #isOver(): boolean {
+    if (this.#timeline.eventCount > EVENTS_MAX) this.#verdict.violated('all-settled', `${EVENTS_MAX} events, and no end`);
     return this.#verdict.violation !== undefined;
   }
 
   async #storm(round: number): Promise<void> {
-    const { paceMs, deviceCount, calamities, roundCount } = this.#profile;
+    const { paceMs, deviceCount, strikes, roundCount } = this.#profile;
     this.#trace.line('round', `${round + 1} of ${roundCount}`);
     this.#server.isTroubled = true;
     this.#stepsLeft = Math.ceil(this.#options.steps / roundCount);
     const beganAtMs = this.#timeline.nowMs;
     const durationMs = (this.#stepsLeft * paceMs) / deviceCount;
-    for (const { at, kind } of calamities) {
-      const share = at * roundCount - round;
-      if (share >= 0 && share < 1) this.#timeline.after(share * durationMs, () => this.#weather.strike(kind));
+    for (const strike of strikes) {
+      const share = strike.at * roundCount - round;
+      if (share >= 0 && share < 1) this.#timeline.after(share * durationMs, () => this.#weather.strike(strike));
+    }
+    if (strikes.some(({ kind }) => kind === 'restored-from-backup')) {
+      for (const share of BACKUP_SHARES) this.#timeline.after(share * durationMs, () => this.#weather.backUp());
     }
     for (const device of this.#devices) this.#actLater(device, this.#chance.fork(`acts of ${device.name} in ${round}`));
     // A run whose devices are all dead or frozen uses up its steps all the same.
@@ -161,7 +188,10 @@ class Simulation {
     let isDone = false;
     while (!isDone && !this.#isOver && this.#timeline.nowMs < beganAtMs + CALM_MAX_MS) {
       await this.#timeline.run(this.#timeline.nowMs + CALM_STEP_MS, () => this.#isOver);
-      for (const device of this.#devices) if (device.process !== undefined) device.joinAll();
+      for (const device of this.#devices) {
+        device.revive();
+        if (device.process !== undefined) device.joinAll();
+      }
       isDone = this.#devices.every((device) => device.isDone && device.late === undefined) && this.#disagreement === undefined;
     }
     for (const device of this.#devices) {
@@ -177,6 +207,7 @@ class Simulation {
       'members-agree',
       () => `${CALM_MAX_MS} ms after the faults stopped ${this.#disagreement}`,
     );
+    for (const device of this.#devices) device.compareFolds();
     this.#ledger.compare(this.#disk);
   }
 

@@ -37,6 +37,7 @@ export class Timeline {
   #nowMs = 0;
   #order = 0;
   #eventCount = 0;
+  #countdowns: { left: number; readonly task: () => void }[] = [];
 
   /** `onError`: gets what a task throws. */
   constructor(onError: (error: unknown) => void) {
@@ -64,6 +65,11 @@ export class Timeline {
     return this.at(this.#nowMs + Math.max(0, delayMs), task);
   }
 
+  /** `task` happens right after the event that is the `count`th from now. */
+  afterEvents(count: number, task: () => void): void {
+    this.#countdowns.push({ left: Math.max(1, count), task });
+  }
+
   /** Lets events happen until `untilMs`, until there are none, or until `isOver` says so (asked after each). */
   async run(untilMs: number, isOver: () => boolean): Promise<void> {
     await microtasksDone();
@@ -84,7 +90,16 @@ export class Timeline {
         this.#onError(error);
       }
       await microtasksDone();
+      if (this.#countdowns.length > 0) this.#countDown();
     }
+  }
+
+  #countDown(): void {
+    for (const countdown of this.#countdowns) countdown.left -= 1;
+    const due = this.#countdowns.filter(({ left }) => left === 0);
+    if (due.length === 0) return;
+    this.#countdowns = this.#countdowns.filter(({ left }) => left > 0);
+    for (const { task } of due) task();
   }
 
   #push(event: Event): void {

@@ -5,6 +5,7 @@
 
 import type { EntryItem, GapItem, Item, RegisterItem } from '@holdfast/client';
 import type { Position } from '@holdfast/wire';
+import { emptyFold, foldedWith, type Fold } from './fold.ts';
 import type { Ledger, Log } from './ledger.ts';
 import { contentOf } from './payload.ts';
 import type { Verdict } from './properties.ts';
@@ -18,20 +19,44 @@ export interface WitnessOptions {
   readonly ledger: Ledger;
   readonly verdict: Verdict;
   readonly tally: Tally;
+  /** The highest floor that the reader's right ever had. Default: none. */
+  readonly floor?: () => number;
 }
 
 export class Witness {
   readonly #options: WitnessOptions;
   /** Where the last item was. `undefined`: started at the head, and nothing came yet. */
   #place: Position | undefined;
+  #fold: Fold | undefined;
 
   constructor(options: WitnessOptions) {
     this.#options = options;
   }
 
   /** A reader begins after this position; without one, wherever it is placed. */
-  begin(position: Position | undefined): void {
+  begin(position: Position | undefined, fold?: Fold): void {
     this.#place = position;
+    this.#fold = fold;
+  }
+
+  /** What was made of all that was delivered. */
+  get fold(): Fold | undefined {
+    return this.#fold;
+  }
+
+  /** Decision 20: what the consumer made of what it saw is what the log makes. Only once it has arrived. */
+  compareFold(): void {
+    const { ledger, topic, subject, verdict } = this.#options;
+    const fold = this.#fold;
+    const log = fold === undefined ? undefined : ledger.log(topic, fold.epoch);
+    if (fold === undefined || log === undefined) return;
+    let want = emptyFold(fold.epoch, fold.from);
+    for (const { id, hiddenFrom } of log.contents.slice(fold.from)) if (hiddenFrom !== subject) want = foldedWith(want, id);
+    verdict.expect(
+      want.digest === fold.digest && want.count === fold.count,
+      'folds-agree',
+      () => `${this.#name} has folded ${fold.count} entries after ${fold.from} of ${fold.epoch}, the log has ${want.count} for it`,
+    );
   }
 
   /** An item was delivered. `position`: the reader's own, which must be before it. */
@@ -40,6 +65,7 @@ export class Witness {
     this.#place ??= position;
     if (this.#place === undefined)
       return this.#options.verdict.violated('position-is-processed', `${this.#name} got an item and has no position`);
+    this.#fold ??= emptyFold(this.#place.epoch, this.#place.offset);
     if (item.type === 'entry') this.#entry(item, this.#place);
     else if (item.type === 'gap') this.#gap(item, this.#place);
     else this.#register(item, this.#place);
@@ -87,15 +113,17 @@ export class Witness {
       () => `${this.#name} sees ${seen} from ${from} at ${offset} of ${place.epoch}, where ${id ?? 'nothing'} is`,
     );
     this.#place = { ...place, offset };
+    this.#fold = foldedWith(this.#fold!, seen);
   }
 
   #gap({ reason, before, after }: GapItem, place: Position): void {
     const { ledger, topic, verdict } = this.#options;
     const log = ledger.log(topic, after.epoch);
     const isBefore = before.epoch === place.epoch && this.#isHidden(place, before.offset);
-    const isCut = log !== undefined && after.offset < log.first;
+    const bound = reason === 'floor' ? (this.#options.floor?.() ?? 1) : (log?.first ?? 0);
+    const isCut = log !== undefined && after.offset < bound;
     const isLegal =
-      reason === 'retention'
+      reason === 'retention' || reason === 'floor'
         ? after.epoch === before.epoch && after.offset > before.offset
         : reason === 'epoch' && after.epoch !== before.epoch && ledger.current(topic)?.epoch !== before.epoch;
     verdict.expect(
@@ -105,6 +133,7 @@ export class Witness {
         `${this.#name} at ${show(place)} gets a gap ${reason} from ${show(before)} to ${show(after)}, where the log begins at ${log?.first ?? 'nothing'}`,
     );
     this.#place = after;
+    this.#fold = emptyFold(after.epoch, after.offset);
   }
 
   #register({ key, value, revision }: RegisterItem, place: Position): void {
