@@ -92,9 +92,15 @@ async function main(): Promise<number> {
       all: boolean,
       trace: boolean,
       help: boolean,
+      worker: boolean,
     },
   });
   const print = (line: string): void => console.log(line);
+  // Not for people: another process of this program hands over the runs (`--jobs`).
+  if (values.worker === true) {
+    await import('./worker.ts');
+    return 0;
+  }
   if (values.help === true) {
     print(help());
     return 0;
@@ -121,8 +127,8 @@ async function main(): Promise<number> {
     const { runBuild } = await import('./plant.ts');
     return runBuild(fault, options, print, jobCount);
   }
-  const worker = fileURLToPath(new URL('worker.js', import.meta.url));
-  const runners: Runner[] = jobCount === 1 ? [createLocalRunner()] : Array.from({ length: jobCount }, () => createForkedRunner(worker));
+  const program = fileURLToPath(import.meta.url);
+  const runners: Runner[] = jobCount === 1 ? [createLocalRunner()] : Array.from({ length: jobCount }, () => createForkedRunner(program));
   try {
     return await runSeeds(options, runners, print);
   } finally {

@@ -49,7 +49,7 @@ export function createLocalRunner(): Runner {
 /** How long one run may take, ms of real time: a thousand times the usual. */
 const RUN_MS_MAX = 20_000;
 
-/** `program`: a built `worker.ts`. A run in which a turn of the event loop has no end is ended from outside, and fails. */
+/** `program`: a built `worker.ts`, or what becomes one when it is told `--worker`. A run in which a turn of the event loop has no end is ended from outside, and fails. */
 export function createForkedRunner(program: string, runMsMax: number = RUN_MS_MAX): Runner {
   return new ForkedRunner(program, runMsMax);
 }
@@ -65,7 +65,7 @@ class ForkedRunner implements Runner {
   }
 
   run(run: Run, print?: (line: string) => void): Promise<RunResult> {
-    const child = (this.#child ??= fork(this.#program, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+    const child = (this.#child ??= fork(this.#program, ['--worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         clearTimeout(timer);

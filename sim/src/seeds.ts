@@ -93,7 +93,7 @@ async function report(failure: Failure, options: SeedsOptions, runner: Runner, p
 }
 
 /** What shows a run again. */
-export function commandOf({ seed, steps, selection }: Run, fault: string | undefined): string {
+function commandOf({ seed, steps, selection }: Run, fault: string | undefined): string {
   return `npm run sim -- --seed ${seed} --steps ${steps}${argumentsOf(selection)}${fault === undefined ? '' : ` --fault ${fault}`} --trace`;
 }
 
