@@ -11,7 +11,8 @@ import { connectionTable } from './connection/row.ts';
 import { provenance } from './machine.ts';
 import { failuresOf, LONG_ROUNDS, testPowerLoss, type PowerLossRow } from './power-loss/power-loss.ts';
 import { canRecord } from './power-loss/recording.ts';
-import { benchSpeed, SPEED_USAGE } from './speed/command.ts';
+import { benchProfile, benchSpeed, SPEED_USAGE } from './speed/command.ts';
+import { PARTS, profileTable } from './speed/profile.ts';
 import { benchStorm, STORM_USAGE } from './storm/command.ts';
 
 const USAGE = `usage: npm run bench -- append [--rounds 5] [--seconds 3] [--dry]
@@ -27,6 +28,7 @@ channel-cycles
 connection   half-open, slow, frozen and dropped links: this client and others, side by side (takes some minutes)
 power-loss   what a power cut costs: the store's files rebuilt as a cut at many moments may leave them, synced in three ways;
              exit code 1 if the one that promises everything loses anything (needs Linux and a C compiler, takes some minutes)
+profile      where the server's processor time goes in some of the scenarios, by part
 storm        all connections are reset at once and come back for what they missed, again and again; exit code 1 if one of
              ours is not back with all of it, once and in order, or memory grows (takes about a quarter of an hour)
 SCENARIO     speed and memory of this server and others, side by side (needs Linux and a C compiler); "speed" is all of them.
@@ -79,6 +81,12 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
     const failures = failuresOf(rows);
     for (const failure of failures) report(failure);
     if (failures.length > 0) process.exitCode = 1;
+  },
+  profile: async () => {
+    const rows = await benchProfile({ quick: values.quick, seconds: Number(values.seconds) }, report);
+    const table = profileTable(rows);
+    if (values.quick) process.stdout.write(`${table}\n`);
+    else conclude('profile', table, { seconds: Number(values.seconds), parts: PARTS }, rows);
   },
   storm: async () => {
     const rounds = Number(values.rounds ?? 10);

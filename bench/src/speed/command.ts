@@ -2,11 +2,13 @@
 
 import { canLoad } from '../load/load-generator.ts';
 import { CONTENDERS, OURS } from './contenders.ts';
+import { profile, type ProfileRow } from './profile.ts';
 import type { Plan } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { measureSpeed, speedTable } from './speed.ts';
 
-export const SPEED_USAGE: string = `       npm run bench -- SCENARIO [--against ${CONTENDERS.map(({ name }) => name).join(',')}]
+export const SPEED_USAGE: string = `       npm run bench -- profile [--seconds 3] [--quick] [--dry]
+       npm run bench -- SCENARIO [--against ${CONTENDERS.map(({ name }) => name).join(',')}]
                         [--runs 5] [--seconds 3] [--quick] [--dry]; a SCENARIO is "speed" or one of
                         ${SCENARIOS.map(({ name }) => name).join(', ')}`;
 
@@ -41,6 +43,24 @@ export function benchSpeed(
       else conclude(`speed-${scenario.name}`, table, { title: scenario.title, metrics: scenario.metrics, runs, seconds }, rows);
     }
   };
+}
+
+/** What `npm run bench -- profile` looks at. */
+const PROFILED = ['fan-out-1000', 'fan-out-1000-x16', 'room-saturated', 'room-paced', 'call', 'ack', 'handshakes', 'resume'];
+
+/** Profiles of our server in some scenarios. */
+export async function benchProfile(
+  { quick, seconds }: Pick<SpeedChoices, 'quick' | 'seconds'>,
+  report: (line: string) => void,
+): Promise<ProfileRow[]> {
+  const contender = CONTENDERS.find(({ name }) => name === OURS)!;
+  const plan: Plan = quick ? QUICK_PLAN : { ms: seconds * 1_000, warmMs: 1_500, divisor: 1 };
+  const rows: ProfileRow[] = [];
+  for (const scenario of SCENARIOS.filter(({ name }) => PROFILED.includes(name))) {
+    rows.push(await profile(scenario, contender, plan));
+    report(`${scenario.name}: profiled`);
+  }
+  return rows;
 }
 
 /** Few connections, no time: whether everything works. */
