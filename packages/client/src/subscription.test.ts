@@ -368,6 +368,26 @@ describe('several readers of one topic', () => {
     expect([payloads(head), payloads(all)]).toEqual([['mine'], [...range(1, 20), 'mine']]);
   });
 
+  it('HF-4.1: an answer that is no page places it where the stream is known to be', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    fill(20);
+    const client = await world.connected({ window: 4 });
+    const topic = client.topic(T);
+    topic.items({ position: { epoch: 'e1', offset: 0, revision: 0 } });
+    await world.clock.advance(10);
+    world.server.onMessage = (message, connection) => {
+      if (message.type === 'read') connection.send({ type: 'reply', id: message.id, data: { last: 'none' } });
+      return message.type === 'read';
+    };
+    const head = topic.items();
+    await world.clock.advance(20);
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+    expect(head.position).toEqual({ epoch: 'e1', offset: 20, revision: 0 });
+  });
+
   it('unsubscribes when the last one leaves, and not between two of one turn', async () => {
     const client = await world.connected();
     const topic = client.topic(T);

@@ -387,11 +387,10 @@ export class Subscription {
     };
     this.#host.requests
       .ask((id) => ({ type: 'read', id, topic, after: BEYOND, limit: 1 }), false)
+      .then(parseReadPage)
       .then(
-        (data) => {
-          const { epoch, last } = parseReadPage(data);
-          located(epoch, last);
-        },
+        ({ epoch, last }) => located(epoch, last),
+        // Refused, or an answer that is no page.
         () => located(undefined, Math.max(this.#head, this.#place?.offset ?? 0)),
       );
   }
