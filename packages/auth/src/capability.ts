@@ -84,11 +84,16 @@ function actionsOf(place: string, given: unknown): readonly CapabilityAction[] {
   if (!Array.isArray(given)) throw new HoldfastError('USAGE', `${place} has no list of actions`);
   for (const action of given as readonly unknown[]) {
     if (KNOWN_ACTIONS.includes(action)) continue;
-    throw new HoldfastError('USAGE', `${place} has an action "${String(action).slice(0, 40)}" that there is not`, {
+    throw new HoldfastError('USAGE', `${place} has an action "${textOf(action).slice(0, 40)}" that there is not`, {
       hint: `Actions are ${KNOWN_ACTIONS.join(', ')}.`,
     });
   }
   return given as readonly CapabilityAction[];
+}
+
+/** For a message: `String` would run what stands in a claim as `toString`. */
+function textOf(action: unknown): string {
+  return typeof action === 'string' ? action : (JSON.stringify(action) ?? typeof action);
 }
 
 function countOf(place: string, field: string, value: unknown): number {
