@@ -254,7 +254,7 @@ describe('what a handler can do', () => {
 
   test('HF-1.1: a topic name that is none, handed on as the client sent it, founds nothing', async () => {
     const { client } = await clientOf();
-    for (const name of ['', 'a b', 'a//b', 'x'.repeat(201), undefined, {}] as string[]) {
+    for (const name of ['', 'a b', 'a//b', 'x'.repeat(201), undefined, {}, { toString: '' }] as string[]) {
       await expect(client.publish(name, 1)).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
       await expect(client.follow(name, {}, () => {})).rejects.toMatchObject({ code: 'UNKNOWN_TOPIC' });
     }

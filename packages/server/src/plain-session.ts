@@ -78,6 +78,7 @@ export class PlainSession implements PlainClient {
 
   publish(topic: string, data: Data): Promise<{ readonly offset: number }> {
     const { identity } = this;
+    if (!isTopicName(topic)) return Promise.reject(noTopicName());
     const refusal = this.#connection.charge({ Publishes: 1 });
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#speaker.publish(topic, identity, data, async ({ items }) => {
@@ -193,9 +194,13 @@ export class PlainSession implements PlainClient {
   async #ask(action: Action, topic: string): Promise<Grant> {
     const { endpoint } = this.#connection;
     // A handler hands on what its client sent: a name that is none must found nothing.
-    if (!isTopicName(topic)) throw new HoldfastError('UNKNOWN_TOPIC', 'what was asked for is not a topic name (HF-1.1)');
+    if (!isTopicName(topic)) throw noTopicName();
     if (!endpoint.hasTopic(topic) || !this.#services.hasTopic(topic)) throw new HoldfastError('UNKNOWN_TOPIC', `no topic "${topic}" here`);
     const grant = endpoint.ask({ identity: this.identity, action, topic }, this.#services.clock);
     return isThenable(grant) ? this.#services.inTime(`authorize (${action} "${topic}")`, grant) : grant;
   }
+}
+
+function noTopicName(): HoldfastError {
+  return new HoldfastError('UNKNOWN_TOPIC', 'what was asked for is not a topic name (HF-1.1)');
 }
