@@ -88,7 +88,9 @@ export const FAULTS: readonly Fault[] = [
     file: SEQUENCER,
     find: '    for (const log of logs) this.#logs.reload(log);\n',
     replace: '',
-    properties: ['offsets-dense', 'acknowledged-when-durable', 'all-settled'],
+    properties: ['offsets-dense', 'acknowledged-when-durable'],
+    // With more trouble some runs of this build go round in a circle for ever, which takes long to notice.
+    selection: { only: ['commit-failed'] },
   },
   {
     name: 'sent-before-durable',
