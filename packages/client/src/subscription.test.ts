@@ -388,6 +388,16 @@ describe('several readers of one topic', () => {
     expect(head.position).toEqual({ epoch: 'e1', offset: 20, revision: 0 });
   });
 
+  it('HF-1.3: a server that skips to the end of all numbers gets no credit beyond them', async () => {
+    const client = await world.connected();
+    void client.topic(T).enter({});
+    await world.clock.advance(10);
+    const last = Number.MAX_SAFE_INTEGER;
+    world.server.connection.send({ type: 'skip', topic: T, first: 1, last });
+    await world.clock.advance(10);
+    expect(sent('credit').map(({ upTo }) => upTo)).toEqual([last]);
+  });
+
   it('unsubscribes when the last one leaves, and not between two of one turn', async () => {
     const client = await world.connected();
     const topic = client.topic(T);

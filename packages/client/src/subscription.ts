@@ -444,7 +444,7 @@ export class Subscription {
       upTo = Math.min(upTo, received!.offset + room);
       leastWindow = Math.min(leastWindow, windowCount);
     }
-    if (this.#attached.size === 0) upTo = this.#place.offset + this.#windowCount;
+    if (this.#attached.size === 0) upTo = Math.min(BEYOND, this.#place.offset + this.#windowCount);
     const isDue = upTo - this.#grantedUpTo >= Math.max(1, Math.floor(leastWindow / 2));
     if (!isDue && !(isForced && upTo > this.#grantedUpTo)) return;
     this.#grantedUpTo = upTo;
