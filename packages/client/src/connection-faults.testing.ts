@@ -78,9 +78,23 @@ export const MACHINE_FAULTS: readonly MachineFault[] = [
   {
     name: 'herd',
     does: 'the first wait is not spread',
-    find: 'state.floorMs + backoffDelayMs(attempt, spreadMs, draw, rules.backoff)',
-    replace: 'state.floorMs + backoffDelayMs(attempt + 1, spreadMs, draw, rules.backoff)',
+    find: 'state.floorMs + backoffDelayMs(attempt, spreadMs, draw, backoff)',
+    replace: 'state.floorMs + backoffDelayMs(attempt + 1, spreadMs, draw, backoff)',
     foundAs: 'wait 1 of',
+  },
+  {
+    name: 'refusal-as-loss',
+    does: 'a server that refuses is asked again as soon as one that cannot be reached',
+    find: 'isRefused ? rules.backoff : {',
+    replace: 'isRefused && false ? rules.backoff : {',
+    foundAs: 'wait 2 of',
+  },
+  {
+    name: 'loss-as-refusal',
+    does: 'who cannot reach the server waits as long as who was refused',
+    find: '{ capMs: CAP_MS, ...rules.backoff }',
+    replace: 'rules.backoff',
+    foundAs: 'wait 2 of',
   },
 ];
 

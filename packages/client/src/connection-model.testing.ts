@@ -23,7 +23,8 @@ import {
 const PROBLEM = { code: 'CONNECTION_LOST' } as unknown as HoldfastError;
 
 export const MODEL_RULES: Rules = {
-  backoff: { baseMs: 500, capMs: 2_000 },
+  // So that the second wait shows the bounds apart: 5 s, and after a refusal 8 s.
+  backoff: { baseMs: 8_000 },
   attemptsMax: 3,
   endpointCount: 2,
   refusalsMax: 2,
@@ -34,7 +35,7 @@ export const MODEL_RULES: Rules = {
 const FAR_MS = 130_000;
 const QUIET_MS = 1_250;
 const ANSWER_MS = 750;
-const STABLE_MS = 10_000;
+const STABLE_MS = 2_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** A situation: the machine's state and the world's. */
@@ -138,7 +139,7 @@ export function happen({ event, draw, before }: Happening, way: readonly string[
   const { state, effects } = step(before.machine, event, { nowMs: before.nowMs, heardAtMs, draw, rules });
   const after = { ...before, heardAtMs, machine: state };
   for (const effect of effects) carryOut(effect, after, event.type === 'lost', fail);
-  check(before, after, event, effects, rules, fail);
+  check(before, after, { event, draw, effects }, rules, fail);
   return after;
 }
 
@@ -202,8 +203,7 @@ const BELONGS: Readonly<Record<StateName, readonly [socket: Situation['socket'],
 function check(
   before: Situation,
   after: Situation,
-  event: MachineEvent,
-  effects: readonly Effect[],
+  { event, draw, effects }: { readonly event: MachineEvent; readonly draw: number; readonly effects: readonly Effect[] },
   rules: Rules,
   fail: (message: string) => never,
 ): void {
@@ -227,7 +227,7 @@ function check(
   const wasStable = Math.max(nowMs, before.machine.nowMs) - before.machine.openedAtMs >= STABLE_MS;
   if (attempt < before.machine.attempt && !wasStable && event.type !== 'retryNow')
     fail('the growth ended before the connection proved stable');
-  checkWait(before, after, event, rules, fail);
+  checkWait(before, after, event, draw, rules, fail);
   checkDeath(before, after, event, fail);
 }
 
@@ -236,14 +236,18 @@ function checkWait(
   before: Situation,
   { machine, nowMs }: Situation,
   event: MachineEvent,
+  draw: number,
   rules: Rules,
   fail: (message: string) => never,
 ): void {
   const { attempt, spreadMs, dueMs, floorMs } = machine;
   const isNew = machine.name === 'waiting' && before.machine.name !== 'waiting' && before.machine.name !== 'offline';
   if (!isNew) return;
-  const boundMs = attempt === 1 ? spreadMs : Math.max(spreadMs, Math.min(rules.backoff.capMs!, 500 * 2 ** (attempt - 2)));
-  if (dueMs - floorMs > boundMs) fail(`wait ${attempt} of ${dueMs - floorMs} ms`);
+  const isRefused = event.type === 'lost' && event.advice === 'back-off';
+  const grownMs = Math.min(isRefused ? 20_000 : 5_000, rules.backoff.baseMs! * 2 ** (attempt - 2));
+  const drawnMs = Math.floor(draw * (attempt === 1 ? spreadMs : Math.max(spreadMs, grownMs)));
+  if (dueMs - floorMs !== drawnMs) fail(`wait ${attempt} of ${dueMs - floorMs} ms, not ${drawnMs}`);
+  if (isRefused && attempt < 2) fail('no growing wait after a refusal');
   if (event.type === 'lost' && event.retryAfterMs !== undefined && dueMs < nowMs + event.retryAfterMs)
     fail('earlier than the server asked for');
 }

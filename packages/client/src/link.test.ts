@@ -35,6 +35,9 @@ async function attempts(forMs: number): Promise<number[]> {
   return times;
 }
 
+/** The time from each to the next. */
+const between = (times: readonly number[]): number[] => times.slice(1).map((time, at) => time - times[at]!);
+
 describe('opening', () => {
   it('HF-2.1, HF-3.1: offers the subprotocol and says hello first, with its name and the token', async () => {
     let offered: readonly string[] = [];
@@ -127,27 +130,69 @@ describe('waiting to connect again (HF-11.3)', () => {
     expect(phaseOf(client)).toBe('open');
   });
 
-  it('waits longer and longer, up to 20 s, with jitter, for as long as it takes', async () => {
+  it('waits longer and longer, up to 5 s, with jitter, for as long as it takes', async () => {
     world.network.isUnreachable = true;
     const client = world.client();
-    const times = await attempts(300_000);
-    const waits = times.slice(1).map((time, at) => time - times[at]!);
+    const times = await attempts(150_000);
+    const waits = between(times);
     expect(Math.max(...waits.slice(0, 2))).toBeLessThan(1_000);
-    expect(Math.max(...waits)).toBeGreaterThan(10_000);
-    expect(Math.max(...waits)).toBeLessThanOrEqual(20_010);
+    expect(Math.max(...waits)).toBeGreaterThan(4_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(5_010);
     expect(new Set(waits).size).toBeGreaterThan(waits.length / 2);
     expect(client.status.getSnapshot().attempt).toBe(times.length);
   });
 
-  it('begins anew only after a connection that lasted 10 s', async () => {
+  it('waits up to 20 s where the server refuses', async () => {
+    world.server.onMessage = (_message, connection) => {
+      connection.end.close(CLOSE_CODES.OVERLOADED.code);
+      return true;
+    };
+    world.client();
+    const waits = between(await attempts(300_000));
+    expect(Math.max(...waits)).toBeGreaterThan(10_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(20_010);
+  });
+
+  it('spreads further attempts too over what the server announced, if that is more', async () => {
+    world.server.spreadMs = 30_000;
+    await world.connected();
+    world.network.isUnreachable = true;
+    world.network.cut();
+    const waits = between(await attempts(600_000));
+    expect(Math.max(...waits)).toBeGreaterThan(20_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(30_010);
+  });
+
+  it('spreads every return to a server that welcomes, stands for 3 s and dies', async () => {
+    const waits: number[] = [];
+    for (let seed = 0; seed < 20; seed++) {
+      const own = new World(seed);
+      own.server.spreadMs = 4_000;
+      const client = await own.connected();
+      for (let life = 0; life < 3; life++) {
+        await own.clock.advance(3_000);
+        own.network.cut();
+        await own.clock.advance(0);
+        waits.push(client.status.getSnapshot().retryAtMs! - own.clock.now());
+        while (phaseOf(client) !== 'open') await own.clock.advance(100);
+      }
+      await own.close();
+    }
+    const quarters = [0, 1, 2, 3].map((quarter) => waits.filter((wait) => Math.floor(wait / 1_000) === quarter).length);
+    expect(Math.min(...quarters)).toBeGreaterThanOrEqual(7);
+    expect(quarters.reduce((sum, count) => sum + count)).toBe(60);
+  });
+
+  it('begins anew only after a connection that lasted 2 s', async () => {
     const client = await world.connected();
     for (let n = 1; n <= 5; n++) {
+      await world.clock.advance(1_800);
       world.network.cut();
       await world.clock.advance(0);
       expect(client.status.getSnapshot().attempt).toBe(n);
       while (phaseOf(client) !== 'open') await world.clock.advance(100);
     }
-    await world.clock.advance(10_000);
+    await world.clock.advance(2_000);
     world.network.cut();
     await world.clock.advance(0);
     expect(client.status.getSnapshot().attempt).toBe(1);
