@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CursorStage, type Consumer } from './cursor.testing.ts';
+import { FramedEntry } from './framed-entry.ts';
 
 /** A failed reading is tried again after this time, ms. */
 const RETRY_MS = 500;
@@ -51,6 +52,16 @@ describe('HF-5.5, decision 10: one cursor, no follow buffer', () => {
     await stage.fill(1);
     expect(await consumer.got()).toEqual(['3']);
     expect(stage.store.countOf('read')).toBe(reads);
+  });
+
+  test('a tail that leads nowhere is left for the store', async () => {
+    await stage.fill(2);
+    stage.tail.from = (): readonly FramedEntry[] => [
+      new FramedEntry('t', 1, { offset: 1, producer: 'p', seq: 1, from: 's', at: 1, payload: '1' }),
+    ];
+    const consumer = await stage.consume({ offset: 1 });
+    expect(await consumer.got()).toEqual(['2']);
+    expect(consumer.cursor.isLive).toBe(true);
   });
 
   test('HF-5.4, decision 9: what is stored and not announced is not read', async () => {

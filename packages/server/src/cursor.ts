@@ -209,8 +209,11 @@ export class Cursor {
       // A little behind is as good as live: the same frames, under the right that stands.
       const entries = this.#topic.tail.from(this.#offset + 1, this.#creditUpTo - this.#offset);
       if (entries === undefined) return 'entries';
+      const before = this.#offset;
       this.#send(entries);
       if (!this.#mayDeliver()) return undefined;
+      // A tail that leads nowhere would be asked for ever.
+      if (this.#offset === before) return 'entries';
     }
     return undefined;
   }

@@ -354,6 +354,20 @@ describe('HF-5.10, decision 15: rights', () => {
     expect(client.take()).toMatchObject([{ type: 'error', id: 1, code: 'FORBIDDEN' }]);
   });
 
+  test('given while the old credentials are being refused: the refusal does not count', async () => {
+    const rights = new Rights();
+    rights.isSlow = true;
+    rights.answer = false;
+    const client = await stage.join({}, rights.endpoint);
+    await subscribe(client);
+    rights.answer = true;
+    rights.isSlow = false;
+    const checking = stage.hub.recheck();
+    rights.release();
+    await Promise.all([checking, stage.clock.settle()]);
+    expect(client.take()).toMatchObject([{ type: 'subscribed', id: 1 }]);
+  });
+
   test('a hook that fails with anything: INTERNAL for who asks, a report for the operator, and no promise left alone', async () => {
     const rights = new Rights();
     const client = await stage.join({}, rights.endpoint);

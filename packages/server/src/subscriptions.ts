@@ -167,7 +167,7 @@ export class Subscriptions {
     let round: number;
     do {
       round = this.#rechecks;
-      grant = await this.#subscriber.ask('subscribe', name);
+      grant = await this.#ask(name);
       opened = await this.#services.openTopic(name);
       membersUntilMs = presence ? await this.#membersUntil(name) : 0;
       if (this.#slots.get(name) !== slot)
@@ -192,6 +192,18 @@ export class Subscriptions {
     subscriber.sendMessage({ type: 'subscribed', id, topic: name, number: topic.number, position: start, head: head.offset, ...hidden });
     if (slot.credit !== undefined) subscription.cursor.credit(slot.credit.upTo, slot.credit.epoch);
     subscription.start();
+  }
+
+  /** The right to subscribe. A refusal counts only if the rights were not asked anew meanwhile: it may be one of the old credentials. */
+  async #ask(topic: string): Promise<Grant> {
+    for (;;) {
+      const round = this.#rechecks;
+      try {
+        return await this.#subscriber.ask('subscribe', topic);
+      } catch (error) {
+        if (round === this.#rechecks) throw error;
+      }
+    }
   }
 
   /** Throws `TOO_MANY_MEMBERS`. One subject under many names of clients may not fill a room either. */
