@@ -317,36 +317,6 @@ describe('refusals', () => {
     }
   });
 
-  it('HF-11.3: waits up to 20 s where the server refuses, else up to 5 s', async () => {
-    const failures = [
-      [(socket: FakeSocket): void => socket.end(), 4_995],
-      [refuse(503), 19_980],
-    ] as const;
-    for (const [fail, longestMs] of failures) {
-      sockets.onSocket = fail;
-      const connection = connect({ random: () => 0.999 });
-      for (let n = 0; n < 10; n++) await clock.advance((statusOf(connection).retryAtMs ?? clock.now()) - clock.now());
-      expect(statusOf(connection).retryAtMs! - clock.now()).toBe(longestMs);
-      await connection.close();
-    }
-  });
-
-  it('HF-11.3: begins anew after a connection that was open for 2 s', async () => {
-    const connection = await connected();
-    for (const [standsMs, attempt] of [
-      [1_999, 1],
-      [1_999, 2],
-      [2_000, 1],
-    ] as const) {
-      await clock.advance(standsMs);
-      sockets.last.end();
-      await settle();
-      expect(statusOf(connection).attempt).toBe(attempt);
-      await clock.advance(statusOf(connection).retryAtMs! - clock.now());
-      expect(statusOf(connection).phase).toBe('open');
-    }
-  });
-
   it('says otherwise if it is told so', async () => {
     const connection = await connected({ advise: ({ code }) => (code === 4401 ? 'stop' : undefined) });
     sockets.last.end({ code: 4401, reason: 'logged out', clean: true });
