@@ -27,6 +27,8 @@ const LIMITS = {
   frameBytesMax: 16_384,
 };
 const OPERATOR_TOKEN = 'operator-of-this-server';
+/** Its credentials are younger than any that a back end takes back by their time, as it may. */
+const WITNESS = { subject: 'witness', issuedAtMs: Number.MAX_SAFE_INTEGER };
 /** How long the hub has to forget who is gone, turns of the event loop. */
 const TURNS_MAX = 500;
 /** Nothing may be published there by anybody but the witness. */
@@ -46,7 +48,7 @@ export class HttpServer {
       memory: () => 0,
       onError: (error) => void this.#faults.push(asError(error)),
     });
-    this.#witness = new Witness(this.hub, new Endpoint({ authenticate: () => ({ subject: 'witness' }) }));
+    this.#witness = new Witness(this.hub, new Endpoint({ authenticate: () => WITNESS }));
   }
 
   async open(): Promise<this> {
