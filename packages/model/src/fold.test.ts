@@ -108,6 +108,15 @@ describe('admitting', () => {
     expect((failing.admit({ operations: [{ id: 'x', insert: 0 }] }, ALICE) as HoldfastError).cause).toBeInstanceOf(TypeError);
   });
 
+  test('a refusal is for good, whatever code the model gives it: a retryable one would stop its producer', () => {
+    const fold = new Fold({ ...journal, admit: () => new HoldfastError('RATE_LIMITED', 'too many') }, initialSnapshot(journal, 'e1'));
+    expect(fold.admit({ operations: [{ id: 'x', add: 1 }] }, ALICE)).toMatchObject({
+      code: 'REFUSED',
+      message: 'too many',
+      retryable: false,
+    });
+  });
+
   test('an operation made on an older state is rebased over each entry since', () => {
     const fold = listOf(4);
     expect(

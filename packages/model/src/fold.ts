@@ -126,12 +126,12 @@ export class Fold<State, Operation> {
     return rebased.filter((operation) => operation !== null);
   }
 
-  #judge(operations: readonly Operation[], who: Identity): HoldfastError | readonly Operation[] {
-    if (operations.length === 0) return new HoldfastError('REFUSED', 'nothing is left of it: what it changes is gone');
+  #judge(operations: readonly Operation[], who: Identity): readonly Operation[] {
+    if (operations.length === 0) throw new HoldfastError('REFUSED', 'nothing is left of it: what it changes is gone');
     let { state } = this;
     for (const operation of operations) {
       const refusal = this.model.admit?.(state, operation, who);
-      if (refusal !== undefined) return refusal;
+      if (refusal !== undefined) throw refusal;
       state = this.model.apply(state, operation, { from: who.subject });
     }
     return operations;
