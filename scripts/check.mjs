@@ -39,7 +39,7 @@ const STEPS = [
   { name: 'figures', run: script('figures.mjs', '--check'), hint: 'node scripts/figures.mjs' },
   { name: 'codes', run: script('codes-used.mjs') },
   { name: 'threats', run: script('threats.mjs') },
-  { name: 'audit', run: script('audit.mjs') },
+  { name: 'vulnerabilities', run: script('vulnerabilities.mjs') },
   { name: 'package shape', run: script('package-shape.mjs') },
   { name: 'size budget', run: script('size-budget.mjs') },
   { name: 'hermes', run: script('hermes.mjs') },

@@ -1,11 +1,12 @@
 /**
  * What THREAT_MODEL.md and SECURITY.md claim, as far as a program can tell: each row of a threat (`T-n`) names at least one test
- * by file and title, both are there, and so is every file that it names; the dependencies of the server are those that
- * SECURITY.md lists; and none may be older than what is known to be sound.
+ * by file and title, both are there, and none of that file is switched off; every file that it names is there; the dependencies
+ * of the server are those that SECURITY.md lists; and none may be older than what is known to be sound.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { titlesOf } from './test-titles.mjs';
 import { conclude, isMain, listPackages, root } from './workspace.mjs';
 
 const MODEL = 'THREAT_MODEL.md';
@@ -18,8 +19,8 @@ const FLOORS = { ws: '8.21.0' };
 const SERVER_PACKAGES = ['wire', 'server', 'store-sqlite', 'auth', 'http', 'ops', 'cli'].map((name) => `packages/${name}`);
 
 const TEST_PATH = /`([\w./-]+\.test\.(?:ts|tsx|mjs))`/g;
-const SOURCE_PATH = /`((?:packages|scripts|deploy|docs|apps|sim|bench|examples)\/[\w./-]+\.\w+)`/g;
-/** So short a title could stand anywhere. */
+const SOURCE_PATH = /`((?:packages|scripts|deploy|docs|apps|sim|fuzz|bench|examples)\/[\w./-]+\.\w+)`/g;
+/** A part of a title that is shorter could stand in many: the whole of one may be as short as it likes. */
 const TITLE_LENGTH_MIN = 12;
 
 /** The rows of threats: `{id, cells}`. A row is a line of a table that begins with its id. */
@@ -62,11 +63,13 @@ function wrongWith(base, id, { file, titles }) {
   if (!existsSync(join(base, file))) return [`${MODEL}: ${id} names ${file}, which does not exist`];
   if (titles.length === 0) return [`${MODEL}: ${id} names no test in ${file}`];
   // Quotes and backslashes stand in a source as its own quotes demand: titles are chosen without them.
-  const source = readFileSync(join(base, file), 'utf8');
-  return titles.flatMap((title) => {
-    if (title.length < TITLE_LENGTH_MIN) return [`${MODEL}: ${id} names "${title}", which is too short to be one test`];
-    return source.includes(title) ? [] : [`${MODEL}: ${id} names "${title}", which is not in ${file}`];
-  });
+  const { titles: all, switched } = titlesOf(readFileSync(join(base, file), 'utf8'), { isReact: file.endsWith('x') });
+  const failures = switched.map((off) => `${MODEL}: ${id} names ${file}, where there is a ${off}`);
+  for (const title of titles.filter((one) => !all.includes(one))) {
+    if (title.length < TITLE_LENGTH_MIN) failures.push(`${MODEL}: ${id} names "${title}", which is too short to be one test`);
+    else if (!all.some((one) => one.includes(title))) failures.push(`${MODEL}: ${id} names "${title}", which is not in ${file}`);
+  }
+  return failures;
 }
 
 /** Whether a version is no older than a floor; both of three numbers. */

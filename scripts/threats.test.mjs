@@ -56,6 +56,54 @@ describe('checkThreats', () => {
     ]);
   });
 
+  it.each([
+    ['a comment', '// nobody flies over the wall'],
+    ['a body', `test('nobody walks', () => expect('nobody flies over the wall').toBe(1));`],
+    ['a name that is no test', `best('nobody flies over the wall', () => {});`],
+    ['a table of no test', `const rows = ['nobody flies over the wall'];`],
+  ])('a title in %s is no title', (_where, source) => {
+    write('packages/a/src/wall.test.ts', source);
+    expect(failuresOf(row(`${TEST} "nobody flies over the wall"`))).toEqual([
+      'THREAT_MODEL.md: T-1 names "nobody flies over the wall", which is not in packages/a/src/wall.test.ts',
+    ]);
+  });
+
+  it.each([
+    ['of a description', `describe("nobody flies over the wall", () => {});`],
+    ['in a template', 'test(`${who}: nobody flies over the wall`, () => {});'],
+    ['on a condition', `describe.skipIf(lack)('nobody flies over the wall', () => {});`],
+    ['of a row', `test.each<[string, number]>([['nobody flies over the wall', 1]])('%s', () => {});`],
+    ['of a row elsewhere', `const rows = [{ name: 'nobody flies over the wall' }];\ntest.for([...rows])('$name', () => {});`],
+    ['of a case', `const more = { 'nobody flies over the wall': () => 1 };\ntest.each(Object.entries({ ...more }))('%s', () => {});`],
+  ])('finds a title %s', (_where, source) => {
+    write('packages/a/src/wall.test.ts', source);
+    expect(failuresOf(row(`${TEST} "nobody flies over the wall"`))).toEqual([]);
+  });
+
+  it.each([
+    ['test.skip', `test.skip('nobody climbs over the wall', () => {});`],
+    ['describe.skip', `describe.skip('walls', () => test('nobody climbs over the wall', () => {}));`],
+    ['it.only', `it('nobody climbs over the wall', () => {}); it.only.each([1])('%i', () => {});`],
+    ['it.todo', `it('nobody climbs over the wall', { todo: true }, () => {});`],
+  ])('refuses a file with a %s', (off, source) => {
+    write('packages/a/src/wall.test.ts', source);
+    expect(failuresOf(row(`${TEST} "nobody climbs over the wall"`))).toEqual([
+      `THREAT_MODEL.md: T-1 names packages/a/src/wall.test.ts, where there is a ${off}`,
+    ]);
+  });
+
+  it('takes a whole title however short it is', () => {
+    write('packages/a/src/wall.test.ts', `test.each(['a ladder'])('%s', () => {});`);
+    expect(failuresOf(row(`${TEST} "a ladder"`))).toEqual([]);
+    expect(failuresOf(row(`${TEST} "ladder"`))).toEqual(['THREAT_MODEL.md: T-1 names "ladder", which is too short to be one test']);
+  });
+
+  it('wants files of every folder to be there', () => {
+    expect(failuresOf(row(`${TEST} "nobody climbs over the wall"`, '`fuzz/src/wall.ts`'))).toEqual([
+      'THREAT_MODEL.md: there is no fuzz/src/wall.ts',
+    ]);
+  });
+
   it('wants a test in each row, by a title that is one', () => {
     expect(failuresOf(row('the guard'))).toEqual(['THREAT_MODEL.md: T-1 names no test']);
     expect(failuresOf(row(TEST))).toEqual(['THREAT_MODEL.md: T-1 names no test in packages/a/src/wall.test.ts']);

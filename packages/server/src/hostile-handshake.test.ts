@@ -77,6 +77,26 @@ describe('an upgrade to something else', () => {
     expect((await client.rest()).match(/HTTP\/1\.1 /g)).toHaveLength(1);
     expect(heard).toEqual(['/1']);
   });
+
+  test('one that comes behind a request that is not answered yet harms its sender alone', async () => {
+    const held: (() => void)[] = [];
+    const hub = newHub();
+    const { port, url } = await start({
+      hub,
+      request: (request, response) => (request.url === '/1' ? held.push(() => echo(request, response)) : echo(request, response)),
+    });
+    const client = new RawClient(port);
+    client.write(['GET /1 HTTP/1.1', 'Host: x', '', ''].join('\r\n') + ['GET /2 HTTP/1.1', 'Host: x', ...H2C, '', ''].join('\r\n'));
+    await expect.poll(() => held.length).toBe(1);
+    const ask = async (): Promise<unknown> => (await fetch(`http://127.0.0.1:${port}/3`)).json();
+    expect(await ask()).toEqual(['GET', '/3', '', null]);
+    for (const answer of held) answer();
+    client.socket.end();
+    await client.rest();
+    expect(await ask()).toEqual(['GET', '/3', '', null]);
+    await welcomed(url);
+    expect(hub.connectionCount).toBe(1);
+  });
 });
 
 describe('compression', () => {

@@ -7,37 +7,54 @@ import type { Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { RawClient } from './raw-client.testing.ts';
 import { endAll, newHub, start, welcomed } from './real-peer.testing.ts';
+import { createMemoryStore } from './store-memory.ts';
 
 afterEach(endAll);
 
 const SUBSCRIBE = '"subscribe":[{"id":1,"topic":"t"}]';
 
 describe('a reader that reads nothing of a busy topic', () => {
-  test('20 of them: each holds at most queueBytesMax and two frames, and the two who read get all 1,000 entries', async () => {
-    const queueBytesMax = 65_536;
-    const hub = newHub({ limits: { queueBytesMax } });
-    const server = await start({ hub });
-    const served: Socket[] = [];
-    server.http.on('connection', (socket) => void served.push(socket));
-    const stalled = await Promise.all(
-      Array.from({ length: 20 }, (_, at) => RawClient.welcomed(server.port, `{"type":"hello","client":"s${at}","token":"s",${SUBSCRIBE}}`)),
-    );
-    for (const { socket } of stalled) socket.pause();
-    const readers = await Promise.all(['a', 'b'].map((name) => welcomed(server.url, `{"type":"hello","client":"${name}",${SUBSCRIBE}}`)));
-    for (const reader of readers) expect(await reader.message()).toMatchObject({ type: 'subscribed' });
-    const payload = 'x'.repeat(10_000);
-    let held = 0;
-    for (let at = 1; at <= 1_000; at++) {
-      await hub.publish('t', [at, payload]);
-      held = Math.max(held, ...served.map(({ writableLength }) => writableLength));
-    }
-    for (const reader of readers)
-      for (let at = 1; at <= 1_000; at++) expect(await reader.message()).toMatchObject({ type: 'entry', offset: at });
-    // 10 MB went to each who read.
-    expect(held).toBeGreaterThan(queueBytesMax);
-    expect(held).toBeLessThan(queueBytesMax + 2 * payload.length + 16_384);
-    expect(hub.stats().slowConnections).toBe(20);
-  });
+  test.each<[string, number, number]>([
+    ['entry by entry', 10_000, 1],
+    // Five of them are a run, which goes to a socket as one piece: more than two frames.
+    ['in runs', 4_000, 16],
+  ])(
+    '20 of them: each holds at most queueBytesMax and two frames, %s, and the two who read get all of 10 MB',
+    async (_how, length, atOnce) => {
+      // Four commits of 16 and the first run of the fifth fit, and another run does not.
+      const queueBytesMax = (4 * 16 + 6) * 4_150;
+      const store = createMemoryStore();
+      const apply = store.apply.bind(store);
+      let commits = 0;
+      store.apply = (batch) => ((commits += 1), apply(batch));
+      const hub = newHub({ limits: { queueBytesMax }, store });
+      const server = await start({ hub });
+      const served: Socket[] = [];
+      server.http.on('connection', (socket) => void served.push(socket));
+      const stalled = await Promise.all(
+        Array.from({ length: 20 }, (_, at) =>
+          RawClient.welcomed(server.port, `{"type":"hello","client":"s${at}","token":"s",${SUBSCRIBE}}`),
+        ),
+      );
+      for (const { socket } of stalled) socket.pause();
+      const readers = await Promise.all(['a', 'b'].map((name) => welcomed(server.url, `{"type":"hello","client":"${name}",${SUBSCRIBE}}`)));
+      for (const reader of readers) expect(await reader.message()).toMatchObject({ type: 'subscribed' });
+      const payload = 'x'.repeat(length);
+      const count = Math.ceil(10_000_000 / length / atOnce) * atOnce;
+      const founded = commits;
+      let held = 0;
+      for (let at = 0; at < count; at += atOnce) {
+        await Promise.all(Array.from({ length: atOnce }, () => hub.publish('t', payload)));
+        held = Math.max(held, ...served.map(({ writableLength }) => writableLength));
+      }
+      for (const reader of readers)
+        for (let at = 1; at <= count; at++) expect(await reader.message()).toMatchObject({ type: 'entry', offset: at });
+      expect(commits - founded).toBe(count / atOnce);
+      expect(held).toBeGreaterThanOrEqual(queueBytesMax);
+      expect(held).toBeLessThan(queueBytesMax + 2 * (payload.length + 200));
+      expect(hub.stats().slowConnections).toBe(20);
+    },
+  );
 
   test('who asks for more and more without reading is closed at 8 times queueBytesMax', async () => {
     const queueBytesMax = 16_384;

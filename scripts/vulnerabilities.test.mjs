@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { verdictOf } from './audit.mjs';
+import { verdictOf } from './vulnerabilities.mjs';
 
 const answer = (report, more = {}) => ({ code: 0, stdout: JSON.stringify(report), output: '', ...more });
 
-describe('the verdict of an audit', () => {
+describe('the verdict on vulnerabilities', () => {
   it('is good where the registry knows of nothing', () => {
     const report = { vulnerabilities: {}, metadata: { vulnerabilities: { total: 0 }, dependencies: { prod: 41 } } };
     expect(verdictOf(answer(report))).toEqual({ failures: [], summary: 'no known vulnerability in 41 dependencies' });
