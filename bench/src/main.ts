@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchAppend, type AppendRow } from './append.ts';
 import { cycleChannels, cycleTable, leaksOf } from './channel-cycles.ts';
-import { benchConnection, FULL_PLAN, versionsOf } from './connection/connection.ts';
+import { benchConnection, FULL_PLAN, otherVersions } from './connection/connection.ts';
 import { CONTENDERS } from './connection/contenders.ts';
 import { connectionTable } from './connection/row.ts';
+import { formatFigure } from './figure-text.ts';
 import { provenance } from './machine.ts';
 import { failuresOf, LONG_ROUNDS, testPowerLoss, type PowerLossRow } from './power-loss/power-loss.ts';
 import { canRecord } from './power-loss/recording.ts';
@@ -71,7 +72,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   },
   connection: async () => {
     const rows = await benchConnection(CONTENDERS, FULL_PLAN, report);
-    conclude('connection', connectionTable(rows), { versions: versionsOf(CONTENDERS) }, rows);
+    conclude('connection', connectionTable(rows), { versions: otherVersions(CONTENDERS) }, rows);
   },
   'power-loss': async () => {
     if (!canRecord()) throw new Error('power-loss needs Linux and a C compiler (cc).');
@@ -116,7 +117,8 @@ function conclude(name: string, table: string, settings: Readonly<Record<string,
 
 function appendTable(rows: readonly AppendRow[]): string {
   const lines = rows.map(
-    ({ name, unit, figure }) => `| ${name} | ${format(figure.median)} | ${format(figure.min)} | ${format(figure.max)} | ${unit} |`,
+    ({ name, unit, figure }) =>
+      `| ${name} | ${formatFigure(figure.median)} | ${formatFigure(figure.min)} | ${formatFigure(figure.max)} | ${unit} |`,
   );
   return ['| what | median | min | max | unit |', '|---|---:|---:|---:|---|', ...lines].join('\n');
 }
@@ -129,8 +131,4 @@ function powerLossTable(rows: readonly PowerLossRow[]): string {
   const head =
     '| synchronous | cuts | acknowledged lost | file damaged | batch torn | offsets with a hole | otherwise wrong | most batches lost |';
   return [head, '|---|---:|---:|---:|---:|---:|---:|---:|', ...lines].join('\n');
-}
-
-function format(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(2);
 }

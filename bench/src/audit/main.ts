@@ -1,11 +1,10 @@
 /** `npm run audit`: the same faults for Holdfast and for others; exits with 1 if Holdfast on disk lost, doubled or reordered anything. */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { provenance } from '../machine.ts';
+import { versionsOf } from '../package-version.ts';
 import { auditContender } from './audit.ts';
 import { CONTENDER_NAMES } from './contender.ts';
 import { CONTENDERS, PROMISED } from './contenders.ts';
@@ -114,25 +113,16 @@ function parsed() {
 }
 
 function save(plan: AuditPlan, rows: readonly AuditRow[], output: readonly string[]): void {
-  const packages = [...new Set(CONTENDERS.flatMap((contender) => contender.packages))];
   const json = {
     bench: 'audit',
     command: `npm run audit -- ${process.argv.slice(2).join(' ')}`,
     output,
     plan,
-    versions: Object.fromEntries(packages.map((name) => [name, versionOf(name)])),
+    versions: versionsOf(CONTENDERS.flatMap((contender) => contender.packages)),
     ...provenance(),
     rows,
   };
   const folder = fileURLToPath(new URL('../../results/', import.meta.url));
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}audit.json`, `${JSON.stringify(json, null, 2)}\n`);
-}
-
-function versionOf(name: string): string {
-  // Not every package exports its manifest.
-  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
-  const manifest = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
-  if (manifest === undefined) throw new Error(`${name} is not installed`);
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

@@ -1,8 +1,6 @@
 /** `npm run bench -- connection`: what happens to a connection when its link is bad, ours and others side by side. */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { versionsOf } from '../package-version.ts';
 import { measureAlone, type AlonePlan } from './alone.ts';
 import { measureSize } from './bundle-size.ts';
 import type { Contender } from './contender.ts';
@@ -66,15 +64,6 @@ export async function benchConnection(
 }
 
 /** The versions of what is not ours, by package. */
-export function versionsOf(contenders: readonly Contender[]): Readonly<Record<string, string>> {
-  const names = contenders.map((contender) => contender.package).filter((name) => name !== undefined);
-  return Object.fromEntries([...new Set(names)].map((name) => [name, versionOf(name)]));
-}
-
-function versionOf(name: string): string {
-  // Not every package exports its manifest.
-  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
-  const manifest = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
-  if (manifest === undefined) throw new Error(`${name} is not installed`);
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
+export function otherVersions(contenders: readonly Contender[]): Readonly<Record<string, string>> {
+  return versionsOf(contenders.map((contender) => contender.package).filter((name) => name !== undefined));
 }

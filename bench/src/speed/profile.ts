@@ -97,7 +97,7 @@ export async function profile(scenario: Scenario, contender: Contender, plan: Pl
       await scenario.run({ contender, server, load, plan, folder });
     } finally {
       await load.kill();
-      await server.end();
+      await server.stop();
     }
     const [file] = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
     if (file === undefined) throw new Error('the server wrote no profile');

@@ -8,23 +8,33 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pinned } from '../load/load-generator.ts';
 
+/** A program that listens. */
+export interface Listening {
+  readonly child: ChildProcess;
+  readonly port: number;
+}
+
+/** Starts a program that prints its port as the first line, on the first core, with a channel for messages if asked. Rejects if it ends instead. */
+export async function startPrinting(program: string, args: readonly string[], channel: readonly 'ipc'[] = []): Promise<Listening> {
+  const child = spawn(...pinned(0, program, args), { stdio: ['ignore', 'pipe', 'inherit', ...channel] });
+  const { value } = await createInterface({ input: child.stdout! })[Symbol.asyncIterator]().next();
+  const port = Number(value);
+  if (!Number.isInteger(port) || port === 0) throw new Error(`${program} ${args.join(' ')} did not start: ${String(value)}`);
+  return { child, port };
+}
+
 export class ServerProcess {
   readonly port: number;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, port: number) {
+  protected constructor({ child, port }: Listening) {
     this.#child = child;
     this.port = port;
   }
 
   /** Starts a program that prints its port as the first line. Rejects if it ends instead. */
   static async printing(program: string, args: readonly string[]): Promise<ServerProcess> {
-    const child = spawn(...pinned(0, program, args), { stdio: ['ignore', 'pipe', 'inherit'] });
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const { value } = await lines.next();
-    const port = Number(value);
-    if (!Number.isInteger(port) || port === 0) throw new Error(`${program} ${args.join(' ')} did not start: ${String(value)}`);
-    return new ServerProcess(child, port);
+    return new ServerProcess(await startPrinting(program, args));
   }
 
   /** Starts a program that listens on the port that it is told. Rejects if nothing listens there within 10 s. */
@@ -35,7 +45,7 @@ export class ServerProcess {
       if (round === 200 || child.exitCode !== null) throw new Error(`${program} does not listen`);
       await sleep(50);
     }
-    return new ServerProcess(child, port);
+    return new ServerProcess({ child, port });
   }
 
   get pid(): number {
@@ -56,7 +66,7 @@ export class ServerProcess {
   }
 
   /** Lets it end by itself, as one that is to write something at its end does. Kills it after 20 s. */
-  async end(): Promise<void> {
+  async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');

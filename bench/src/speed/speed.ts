@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Figure } from '../append.ts';
+import { formatFigure } from '../figure-text.ts';
 import { LoadGenerator } from '../load/load-generator.ts';
 import { median } from '../percentile.ts';
 import type { Contender } from './contender.ts';
@@ -68,11 +69,6 @@ function rowOf(scenario: Scenario, { name, title, version }: Contender, samples:
 
 function told({ metrics }: Scenario, sample: Sample): string {
   return metrics.map(({ name, unit }) => `${name} ${formatFigure(sample[name] ?? Number.NaN)}${unit === '' ? '' : ` ${unit}`}`).join(', ');
-}
-
-/** At least two digits, thousands with commas. */
-function formatFigure(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(2);
 }
 
 /** Medians as Markdown, with the ratio of the first metric to `base`. */

@@ -1,10 +1,9 @@
 /** A server on the first core that tells of itself when it is asked (`peers/gauge.mjs`). */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { pinned } from '../load/load-generator.ts';
+import { ServerProcess, startPrinting, type Listening } from '../speed/server-process.ts';
 
 /** Counters of the server's own, since it began; empty where it has none. */
 export interface ServerCounts {
@@ -27,15 +26,14 @@ export interface Memory {
   readonly heldBytes: number;
 }
 
-export class GaugedServer {
-  readonly port: number;
+export class GaugedServer extends ServerProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<never>;
 
-  private constructor(child: ChildProcess, port: number) {
-    this.#child = child;
-    this.port = port;
-    this.#ended = once(child, 'exit').then(() => {
+  private constructor(listening: Listening) {
+    super(listening);
+    this.#child = listening.child;
+    this.#ended = once(this.#child, 'exit').then(() => {
       throw new Error('the server ended');
     });
     this.#ended.catch(() => {});
@@ -44,14 +42,7 @@ export class GaugedServer {
   /** Starts a file of `bench/peers`. Rejects if it ends instead of printing its port. */
   static async start(file: string, args: readonly string[]): Promise<GaugedServer> {
     const path = fileURLToPath(new URL(`../../peers/${file}`, import.meta.url));
-    const child = spawn(...pinned(0, process.execPath, ['--expose-gc', path, ...args]), { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
-    const { value } = await createInterface({ input: child.stdout! })[Symbol.asyncIterator]().next();
-    if (!(Number(value) > 0)) throw new Error(`${file} did not start: ${String(value)}`);
-    return new GaugedServer(child, Number(value));
-  }
-
-  get pid(): number {
-    return this.#child.pid!;
+    return new GaugedServer(await startPrinting(process.execPath, ['--expose-gc', path, ...args], ['ipc']));
   }
 
   /** Watches the event loop from now on. */
@@ -65,13 +56,6 @@ export class GaugedServer {
 
   memory(): Promise<Memory> {
     return this.#ask('memory');
-  }
-
-  async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await exited;
   }
 
   async #ask<Told>(what: 'begin' | 'end' | 'memory'): Promise<Told> {
