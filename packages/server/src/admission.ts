@@ -70,12 +70,12 @@ export class Admission {
     for (const [key, { emptyAtMs }] of this.#gates) if (emptyAtMs <= now) this.#gates.delete(key);
   }
 
-  /** Why a connection from `address` may not come in now; it is counted if it may. */
-  admit(address: string): HoldfastError | undefined {
+  /** Why a connection from `address` may not come in now; it is counted if it may. `waitingCount`: let in, and not there yet. */
+  admit(address: string, waitingCount: number = 0): HoldfastError | undefined {
     const { limits, connections, groupOf } = this.#options;
     const { all, pending } = connections();
-    if (all >= limits.connectionsMax) return this.#refuse('connectionsMax', 'TOO_MANY_CONNECTIONS', address);
-    if (pending >= limits.pendingConnectionsMax) return this.#refuse('pendingConnectionsMax', 'OVERLOADED', address);
+    if (all + waitingCount >= limits.connectionsMax) return this.#refuse('connectionsMax', 'TOO_MANY_CONNECTIONS', address);
+    if (pending + waitingCount >= limits.pendingConnectionsMax) return this.#refuse('pendingConnectionsMax', 'OVERLOADED', address);
     if (this.isMemoryFull()) return this.#refuse('memoryBytesMax', 'OVERLOADED', address);
     const key = groupOf(address);
     const gate = this.#gates.get(key) ?? { emptyAtMs: 0 };

@@ -109,7 +109,7 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** How many connections are told at a time that the server goes away, and how much of the drain that may take. */
 const GOAWAY_SLICE_COUNT = 500;
 const GOAWAY_SHARE = 0.5;
-/** What the tails of all topics may hold, in bytes or UTF-16 units of payload. */
+/** What the tails of all topics may hold, about so many bytes. */
 const TAILS_MAX = 67_108_864;
 /** How often in a beat it is looked who is due: one timer for all. */
 const LOOKS_PER_BEAT = 10;
@@ -207,12 +207,12 @@ export class Hub implements ConnectionHost {
   }
 
   /**
-   * Asks whether a connection from `address` may come in, before its upgrade is answered, and counts it. A refusal has a
-   * `retryAfterMs` (HF-2.6).
+   * Asks whether a connection from `address` may come in, before its upgrade is answered, and counts it. `waitingCount`: of
+   * those that were let in before, how many have not been handed over. A refusal has a `retryAfterMs` (HF-2.6).
    */
-  admit(address: string): HoldfastError | undefined {
+  admit(address: string, waitingCount: number = 0): HoldfastError | undefined {
     if (this.#closing !== undefined) return new HoldfastError('GOING_AWAY', undefined, { retryAfterMs: CLOSING_RETRY_MS });
-    return this.#admission.admit(address);
+    return this.#admission.admit(address, waitingCount);
   }
 
   /** Takes over an accepted socket. */
@@ -415,6 +415,7 @@ export class Hub implements ConnectionHost {
 
   #forgetIdle(since: number): void {
     for (const [name, topic] of this.#topics) {
+      topic.tail.sweep();
       if (!topic.isIdle || topic.usedAt >= since) continue;
       topic.tail.clear();
       this.#topics.delete(name);

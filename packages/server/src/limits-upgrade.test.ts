@@ -25,4 +25,14 @@ describe('HF-2.6: over a real socket the upgrade is refused with 503', () => {
     clock.jump(1_000);
     expect((await upgrade(port, '/')).response.statusCode).toBe(101);
   });
+
+  test('for those who wait for their turn as for those who are not welcome yet, each counted', async () => {
+    const hub = newHub({ limits: { pendingConnectionsMax: 20, acceptsPerSecond: Infinity, addressAcceptsPerSecond: Infinity } });
+    const { port } = await start({ hub });
+    const answers = await Promise.all(Array.from({ length: 60 }, () => upgrade(port, '/')));
+    const codes = answers.map(({ response }) => response.statusCode);
+    expect(codes.filter((code) => code === 101)).toHaveLength(20);
+    expect(codes.filter((code) => code === 503)).toHaveLength(40);
+    expect(hub.counters.limits.get('pendingConnectionsMax')).toBe(40);
+  });
 });

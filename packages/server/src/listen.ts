@@ -12,7 +12,7 @@ import { isLoopbackAddress } from './client-address.ts';
 import { systemClock } from './clock.ts';
 import { oneByOne } from './request-line.ts';
 import { TlsFiles, type TlsOptions, type TlsStatus } from './tls.ts';
-import { attach, type AttachOptions } from './websocket.ts';
+import { asksForWebSocket, attach, type AttachOptions } from './websocket.ts';
 
 export interface ListenOptions extends AttachOptions {
   /** Default 8080; 0 takes any free one. */
@@ -121,7 +121,9 @@ function plainRefusal(host: string): HoldfastError {
 }
 
 function createHttp({ request = notFound, connectionsMax }: ListenOptions, tls: TlsFiles | undefined): Server {
-  const options: ServerOptions = {
+  // What asks for another protocol is a request like any other; a Node that does not know the option leaves it to `attach`.
+  const options: ServerOptions & { readonly shouldUpgradeCallback: typeof asksForWebSocket } = {
+    shouldUpgradeCallback: asksForWebSocket,
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
     connectionsCheckingInterval: CHECK_MS,

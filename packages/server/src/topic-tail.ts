@@ -8,16 +8,19 @@ import type { FramedEntry } from './framed-entry.ts';
 
 /** What all tails of a node hold. */
 export interface TailBudget {
-  /** Payloads, in bytes or UTF-16 units. */
+  /** About so many bytes. */
   held: number;
   readonly heldMax: number;
 }
 
 /** Of one topic: about a second of a very busy one. */
 const COUNT_MAX = 4_096;
-const SIZE_MAX = 1_048_576;
+const SIZE_MAX = 4_194_304;
+/** What an entry takes besides its payload, which is there as itself, in its frame, and in that of its run. */
+const ENTRY_BYTES = 700;
+const PAYLOAD_COPIES = 3;
 /** What does not fit into a tail beside others is left to the store. */
-const ENTRY_SIZE_MAX = 65_536;
+const ENTRY_SIZE_MAX = 262_144;
 
 export class TopicTail {
   readonly #budget: TailBudget;
@@ -26,6 +29,8 @@ export class TopicTail {
   #entries: FramedEntry[] = [];
   #first = 0;
   #held = 0;
+  /** Whether something came since the last sweep. */
+  #isFresh = false;
 
   constructor(budget: TailBudget, countMax: number = COUNT_MAX) {
     this.#budget = budget;
@@ -34,6 +39,7 @@ export class TopicTail {
 
   /** Entries that follow those that are here. */
   add(entries: readonly FramedEntry[]): void {
+    this.#isFresh = true;
     for (const entry of entries) {
       const size = sizeOf(entry);
       if (size > ENTRY_SIZE_MAX || this.#budget.held + size > this.#budget.heldMax) this.clear();
@@ -56,6 +62,12 @@ export class TopicTail {
     return at < this.#entries.length ? this.#entries.slice(at, at + countMax) : undefined;
   }
 
+  /** Lets go of everything if nothing came since it was called last: a topic that rests must not hold what others need. */
+  sweep(): void {
+    if (!this.#isFresh) this.clear();
+    this.#isFresh = false;
+  }
+
   clear(): void {
     this.#hold(-this.#held);
     this.#entries = [];
@@ -73,5 +85,5 @@ export class TopicTail {
 }
 
 function sizeOf({ entry: { payload } }: FramedEntry): number {
-  return payload.length;
+  return ENTRY_BYTES + PAYLOAD_COPIES * payload.length;
 }

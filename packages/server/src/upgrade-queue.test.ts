@@ -43,3 +43,24 @@ test('newcomers do not overtake those who wait', async () => {
   const waited = upgraded.filter((at) => at < 100);
   expect(waited).toEqual(Array.from({ length: 20 }, (_, at) => at));
 });
+
+test('one that throws keeps nobody else from their turn', async () => {
+  const queue = new UpgradeQueue();
+  const upgraded: number[] = [];
+  const faults: unknown[] = [];
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.once('uncaughtException', (error) => faults.push(error));
+  try {
+    for (let at = 0; at < 40; at++)
+      queue.add(new PassThrough(), () => {
+        if (at === 20) throw new Error('a fault of the program');
+        upgraded.push(at);
+      });
+    while (queue.length > 0) await turn();
+  } finally {
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  }
+  expect(faults).toEqual([new Error('a fault of the program')]);
+  expect(upgraded).toEqual(Array.from({ length: 40 }, (_, at) => at).filter((at) => at !== 20));
+});

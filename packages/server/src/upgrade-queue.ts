@@ -44,11 +44,12 @@ export class UpgradeQueue {
     this.#count = 0;
     if (!this.#isDue) return;
     systemClock.defer(() => this.#next());
-    const next = this.#waiting.splice(0, UPGRADES_PER_TURN);
-    this.#count = next.length;
-    for (const { stream, upgrade } of next) {
-      stream.off('error', ignore);
-      if (!stream.destroyed) upgrade();
+    while (this.#count < UPGRADES_PER_TURN) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#count += 1;
+      next.stream.off('error', ignore);
+      if (!next.stream.destroyed) next.upgrade();
     }
   }
 }

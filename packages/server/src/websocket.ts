@@ -81,15 +81,13 @@ export function attach(server: Server, { hub, paths = { '/': {} }, origins = [],
       if (isLastOfAll(server, onUpgrade, pathOf(request))) refuse(stream, 404, { 'Content-Type': 'text/plain' }, NOT_FOUND_BODY);
       return;
     }
-    // Refusals that come before the handshake: they must cost less than accepting would.
-    if (queue.length >= hub.services.nodeLimits.pendingConnectionsMax)
-      return refuseAdmission(stream, new HoldfastError('OVERLOADED', 'too many connections come at once (limits.pendingConnectionsMax)'));
-    queue.add(stream, () => upgrade(endpoint, request, stream, head));
-  };
-  const upgrade = (endpoint: Endpoint, request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     const address = clientAddress(request, proxies);
-    const overload = hub.admit(address);
+    // The one refusal that comes before the handshake: it must cost less than accepting would.
+    const overload = hub.admit(address, queue.length);
     if (overload !== undefined) return refuseAdmission(stream, overload);
+    queue.add(stream, () => upgrade(endpoint, address, request, stream, head));
+  };
+  const upgrade = (endpoint: Endpoint, address: string, request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     request.socket.setKeepAlive(true, KEEP_ALIVE_MS);
     acceptor.handleUpgrade(request, stream, head, (socket) => {
       const refusal = originRefusal(request);
@@ -147,7 +145,8 @@ function isLastOfAll(server: Server, listener: (...args: never[]) => void, path:
   return isLast(server, listener) && [...(attachments.get(server)?.values() ?? [])].every((paths) => !paths.has(path));
 }
 
-function asksForWebSocket({ headers }: IncomingMessage): boolean {
+/** Whether a request asks for a WebSocket, and not for another protocol: for the HTTP servers that let one say so. */
+export function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return (headers.upgrade ?? '')
     .toLowerCase()
     .split(',')
@@ -160,9 +159,13 @@ const HOP_HEADERS = new Set(['connection', 'upgrade', 'http2-settings']);
 /**
  * Answers a request that would rather speak something else, such as `Upgrade: h2c` of Java's and curl's clients, as if it had not
  * said so: RFC 9110 section 7.8 lets a server ignore it. Node has let go of the stream by now, with the body still to come, so
- * that the request is put before it once more, and read anew; the connection ends with its answer.
+ * that the request is put before it once more, and read anew; the connection ends with its answer. A newer Node asks before
+ * (`listen` answers it), and reads the body by itself: it is not to be had any more then.
  */
-function serveWithoutUpgrade(server: Server, { method, url, rawHeaders }: IncomingMessage, stream: Duplex, head: Buffer): void {
+function serveWithoutUpgrade(server: Server, request: IncomingMessage, stream: Duplex, head: Buffer): void {
+  const { method, url, rawHeaders, headers } = request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if ('shouldUpgradeCallback' in server && hasBody) return refuse(stream, 400, { 'Content-Type': 'text/plain' }, NO_UPGRADE_BODY);
   const lines = [`${method} ${url} HTTP/1.1`, 'Connection: close'];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     if (!HOP_HEADERS.has(rawHeaders[at]!.toLowerCase())) lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
@@ -180,6 +183,7 @@ function offeredOf({ headers }: IncomingMessage): string[] {
   return (headers['sec-websocket-protocol'] ?? '').split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]));
 }
 
+const NO_UPGRADE_BODY = 'ask without the Upgrade header.\r\n';
 const NOT_FOUND_BODY = 'no WebSocket endpoint here.\r\n';
 
 function refuseAdmission(stream: Duplex, { code, message, hint, retryAfterMs = 1_000 }: HoldfastError): void {
