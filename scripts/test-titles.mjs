@@ -12,6 +12,7 @@ const SWITCHES = new Set(['skip', 'only', 'todo', 'fails']);
 
 /** What a source says: `{titles, switched}`, the second being how tests of it are switched off, such as `test.skip`. Throws if it is none. */
 export function titlesOf(source, { isReact = false } = {}) {
+  // oxlint-disable-next-line typescript/no-deprecated -- its successor is vite's, and vitest hands on this one alone
   const program = parseAst(source, { lang: isReact ? 'tsx' : 'ts' });
   const found = { titles: new Set(), switched: new Set(), tables: new Map() };
   for (const statement of program.body) {
