@@ -83,7 +83,7 @@ describe('replicas converge to the fold of the log under delays, drops, resends,
         play(world, script, makeJournal);
         expectConvergence(world);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -94,7 +94,7 @@ describe('replicas converge to the fold of the log under delays, drops, resends,
         play(world, script, makeList);
         expectConvergence(world);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

@@ -86,6 +86,13 @@ describe('confirm', () => {
     expect([known(replica), shown(replica), pending(replica)]).toEqual([['x'], ['x', 'y'], [{ id: 'y', add: 1 }]]);
   });
 
+  test('of several sent under one producer it is the one with that seq, also while a refusal before it is not yet known', () => {
+    const replica = sums();
+    for (const [index, id] of ['x', 'y'].entries()) replica.sent([replica.predict({ id, add: 1 })], 'tab', index + 1);
+    replica.confirm(entry(1, { id: 'y', add: 1 }, { ...ALICE, seq: 2 }));
+    expect(pending(replica)).toEqual([{ id: 'x', add: 1 }]);
+  });
+
   test('HF-6.11: the same producer and seq of another subject is not one of one’s own', () => {
     const replica = sums();
     replica.sent([replica.predict({ id: 'x', add: 1 })], 'tab', 1);
@@ -193,6 +200,19 @@ describe('rebase', () => {
     replica.confirm(entry(11, { id: 'z', remove: 0 }));
     replica.confirm(entry(12, { id: 'x', insert: 1 }, { ...ALICE, seq: 1 }));
     expect([pending(replica), replica.predicted.getSnapshot().items]).toEqual([[], ['b', 'x']]);
+  });
+
+  test('what is pending is shown as it is rebased, also over an entry that left the state as it was', () => {
+    const silent: Model<List, ListOperation> = {
+      ...list,
+      apply: (state, operation, meta) => (operation.id === 'z' ? state : list.apply(state, operation, meta)),
+    };
+    const replica = new Replica(silent, { from: 'alice' });
+    replica.restore({ epoch: 'e1', offset: 10, model: 'list@1', state: { items: ['a', 'b'], applied: [] } });
+    replica.predict({ id: 'x', insert: 0 });
+    expect(replica.predicted.getSnapshot().items).toEqual(['x', 'a', 'b']);
+    replica.confirm(entry(11, { id: 'z', insert: 0 }));
+    expect(replica.predicted.getSnapshot().items).toEqual(['a', 'x', 'b']);
   });
 
   test('nothing is due while something is sent, uncertain or stale; then all of it on the present base', () => {

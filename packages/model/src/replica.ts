@@ -53,7 +53,7 @@ export interface ReplicaOptions {
   /** Operations pending at a time; `predict` throws `OUTBOX_FULL` beyond. Default 1,000: each foreign entry does them all again. */
   readonly pendingCountMax?: number | undefined;
   readonly onUnusable?: UnusableListener | undefined;
-  /** Nothing was left of an operation that had not been sent: it is not pending any more. Must not throw. */
+  /** Nothing was left of an operation that had not been sent: it is not pending any more. Must neither throw nor call the replica. */
   readonly onDropped?: ((id: number) => void) | undefined;
 }
 

@@ -222,6 +222,7 @@ export class Peer<State extends { readonly applied: readonly string[] }, Operati
     const before = replica.predicted.getSnapshot();
     const isNew = replica.confirm(entry);
     expect(isNew).toBe(phase === 'live' && entry.offset > position!.offset);
+    if (own !== undefined && isNew) expect(this.pending.map(({ id }) => id)).not.toContain(own.id);
     if (own !== undefined && isNew && this.#isExact && this.#world.model.rebase !== undefined) {
       // What was rebased here, entry by entry, is what the server made of it; so nothing flickers.
       expect(entry.data).toEqual(own.operation);
