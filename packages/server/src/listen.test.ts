@@ -117,7 +117,21 @@ describe('HTTP that wants to do harm', () => {
 
   test('who is slow is waited for a bounded time', async () => {
     const { http } = await start();
-    expect([http.headersTimeout, http.requestTimeout, http.timeout]).toEqual([10_000, 60_000, 60_000]);
+    expect([http.headersTimeout, http.requestTimeout]).toEqual([10_000, 60_000]);
+  });
+
+  test('a request may stand still for a minute, and what becomes a WebSocket has no timer', async () => {
+    const seen: (number | undefined)[] = [];
+    const { http, port, url } = await start({
+      request: ({ socket }, response) => {
+        seen.push(socket.timeout);
+        response.end();
+      },
+    });
+    http.on('upgrade', ({ socket }) => seen.push(socket.timeout));
+    await raw(port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await welcomed(url);
+    expect(seen).toEqual([60_000, 0]);
   });
 
   test('connections beyond connectionsMax are dropped', async () => {

@@ -133,9 +133,8 @@ function createHttp({ request = notFound, connectionsMax }: ListenOptions, tls: 
   // What is no HTTP is answered by Node itself with 400 (408 when late, 431 when too large), and the connection destroyed.
   const http =
     tls === undefined
-      ? createServer(options, oneByOne(request))
-      : createTlsServer({ ...options, ...tls.context, handshakeTimeout: HANDSHAKE_MS }, oneByOne(request));
-  http.timeout = STILL_MS;
+      ? createServer(options, oneByOne(request, STILL_MS))
+      : createTlsServer({ ...options, ...tls.context, handshakeTimeout: HANDSHAKE_MS }, oneByOne(request, STILL_MS));
   if (connectionsMax !== undefined) http.maxConnections = connectionsMax;
   return http;
 }

@@ -15,8 +15,12 @@ interface Waiting {
   readonly response: ServerResponse<IncomingMessage> & { readonly req: IncomingMessage };
 }
 
-/** The same listener, called for the next request of a connection when the network has taken the answer to the one before. */
-export function oneByOne(listener: RequestListener): RequestListener {
+/**
+ * The same listener, called for the next request of a connection when the network has taken the answer to the one before. While
+ * one is being answered its connection may stand still for `stillMs`: set here and not on every connection of the server, since
+ * most become WebSockets, and would keep a timer that has long been cleared.
+ */
+export function oneByOne(listener: RequestListener, stillMs: number): RequestListener {
   const lines = new WeakMap<Socket, Waiting[]>();
 
   function serve({ request, response }: Waiting, line: Waiting[]): void {
@@ -26,6 +30,7 @@ export function oneByOne(listener: RequestListener): RequestListener {
       if (next === undefined) lines.delete(socket);
       else if (!socket.destroyed) serve(next, line);
     });
+    socket.setTimeout(stillMs);
     listener(request, response);
   }
 
