@@ -26,6 +26,13 @@ export const FOUND_SEEDS: readonly FoundSeed[] = [
     found: 'members-agree: the same, with four devices',
   },
   {
+    seed: 1995,
+    steps: 238,
+    selection: { strikes: [2, 3, 14, 15, 17], roundsMax: 1 },
+    found:
+      'refusals-legal: a clock set ahead made a server forget whose publishes it had stopped, while later ones were under way (HF-6.6)',
+  },
+  {
     seed: 453,
     steps: 58,
     selection: { strikes: [2, 4, 18, 23], devicesMax: 1, topicsMax: 1, roundsMax: 1, consumersMax: 0 },

@@ -174,8 +174,7 @@ export class LogTable {
   /** Drops what was not used since `since` (wall clock, ms): producers, and logs that `isNeeded` does not hold. */
   forgetIdle(since: number, isNeeded: (log: TopicLog) => boolean): void {
     const now = this.#options.clock.now();
-    // Whoever was stopped before then has long lost the connection on which a later seq could still be under way.
-    this.stopped.forget(since);
+    this.stopped.sweep();
     for (const [topic, slot] of this.#slots) {
       const isBusy = !slot.isReady || slot.producersLoading.size > 0 || slot.registersLoading !== undefined;
       if (isBusy) continue;

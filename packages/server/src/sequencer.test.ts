@@ -339,7 +339,12 @@ describe('forgetIdle', () => {
     stage.publish(1, { verdict: new HoldfastError('OVERLOADED') });
     stage.publish(2);
     expect(await stage.happened()).toEqual(['p1 OVERLOADED', 'p2 PIPELINE_STOPPED']);
-    stage.sequencer.forgetIdle(stage.clock.now() + 1, () => true);
+    for (let step = 0; step < 58; step++) stage.sequencer.forgetIdle(0, () => true);
+    // A clock that is set an hour ahead takes nothing from those whose later seqs are under way (HF-6.6).
+    stage.sequencer.forgetIdle(stage.clock.now() + 3_600_000, () => true);
+    stage.publish(2);
+    expect(await stage.happened()).toEqual(['p2 PIPELINE_STOPPED']);
+    stage.sequencer.forgetIdle(0, () => true);
     stage.publish(2);
     expect(await stage.happened()).toEqual(['p2 PRODUCER_UNKNOWN']);
   });

@@ -5,11 +5,21 @@
 
 /** About 40 MB with names of a usual length. */
 const COUNT_MAX = 100_000;
+/** After so many sweeps, a second apart, whoever was stopped has long lost the connection on which a later seq could still be under way. */
+const SWEEPS_MAX = 60;
+
+interface Stopped {
+  /** Wall clock, ms. */
+  readonly atMs: number;
+  /** The number of the sweep before it. */
+  readonly sweep: number;
+}
 
 export class StoppedProducers {
   readonly #countMax: number;
-  /** By topic and producer, with the time (wall clock, ms); who was stopped the longest ago comes first. */
-  readonly #atMs = new Map<string, number>();
+  /** By topic and producer; who was stopped the longest ago comes first. */
+  readonly #stopped = new Map<string, Stopped>();
+  #sweep = 0;
 
   /** Beyond `countMax` the oldest is forgotten: seqs are dense, so what overtakes is refused all the same, as a hole instead of as stopped. */
   constructor(countMax: number = COUNT_MAX) {
@@ -17,41 +27,45 @@ export class StoppedProducers {
   }
 
   get count(): number {
-    return this.#atMs.size;
+    return this.#stopped.size;
   }
 
   has(topic: string, producer: string): boolean {
-    return this.#atMs.has(keyOf(topic, producer));
+    return this.#stopped.has(keyOf(topic, producer));
   }
 
   add(topic: string, producer: string, atMs: number): void {
     const key = keyOf(topic, producer);
-    this.#atMs.delete(key);
-    this.#atMs.set(key, atMs);
-    if (this.#atMs.size > this.#countMax) this.#atMs.delete(this.#atMs.keys().next().value!);
+    this.#stopped.delete(key);
+    this.#stopped.set(key, { atMs, sweep: this.#sweep });
+    if (this.#stopped.size > this.#countMax) this.#stopped.delete(this.#stopped.keys().next().value!);
   }
 
   delete(topic: string, producer: string): void {
-    this.#atMs.delete(keyOf(topic, producer));
+    this.#stopped.delete(keyOf(topic, producer));
   }
 
   /** Forgets one who was stopped before `sinceMs`. */
   deleteBefore(topic: string, producer: string, sinceMs: number): void {
     const key = keyOf(topic, producer);
-    if ((this.#atMs.get(key) ?? sinceMs) < sinceMs) this.#atMs.delete(key);
+    if ((this.#stopped.get(key)?.atMs ?? sinceMs) < sinceMs) this.#stopped.delete(key);
   }
 
   /** Forgets all of a topic. */
   deleteTopic(topic: string): void {
     const prefix = keyOf(topic, '');
-    for (const key of this.#atMs.keys()) if (key.startsWith(prefix)) this.#atMs.delete(key);
+    for (const key of this.#stopped.keys()) if (key.startsWith(prefix)) this.#stopped.delete(key);
   }
 
-  /** Forgets all who were stopped before `sinceMs`. */
-  forget(sinceMs: number): void {
-    for (const [key, atMs] of this.#atMs) {
-      if (atMs >= sinceMs) return;
-      this.#atMs.delete(key);
+  /**
+   * One step of forgetting who was stopped long ago, to be taken about every second. By the number of steps and not by the clock: one
+   * that is set anew would forget those whose later seqs are still under way.
+   */
+  sweep(): void {
+    this.#sweep += 1;
+    for (const [key, { sweep }] of this.#stopped) {
+      if (this.#sweep - sweep < SWEEPS_MAX) return;
+      this.#stopped.delete(key);
     }
   }
 }
