@@ -8,7 +8,12 @@ export default defineConfig({
   resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] },
   ssr: { resolve: { conditions: [...conditions, 'module', 'node', 'development|production'] } },
   test: {
-    include: ['{packages,apps}/*/src/**/*.test.{ts,tsx}', '{sim,fuzz,bench}/src/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.mjs'],
+    include: [
+      '{packages,apps}/*/src/**/*.test.{ts,tsx}',
+      '{sim,fuzz,bench}/src/**/*.test.ts',
+      'examples/**/*.test.ts',
+      'scripts/**/*.test.mjs',
+    ],
     // A bound for hung tests, not a timed assertion: two shared cores can be very slow.
     testTimeout: 30_000,
     hookTimeout: 60_000,

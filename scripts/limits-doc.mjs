@@ -29,7 +29,9 @@ const GROUPS = [
     title: 'Queues, memory and time',
     text: 'What may be under way at a time, and how much of the machine it may take.',
     has: (name) =>
-      /^(unanswered|replayPages|members|registers|memory|hookTimeout|queueBytes|inFlight|requests|subscriptionsMax|producerSilence)/.test(name),
+      /^(unanswered|replayPages|members|registers|memory|hookTimeout|queueBytes|inFlight|requests|subscriptionsMax|producerSilence)/.test(
+        name,
+      ),
   },
   {
     title: 'Frames',
