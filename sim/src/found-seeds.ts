@@ -26,6 +26,12 @@ export const FOUND_SEEDS: readonly FoundSeed[] = [
     found: 'members-agree: the same, with four devices',
   },
   {
+    seed: 5015,
+    steps: 289,
+    selection: { strikes: [0, 1, 2, 3, 4], consumersMax: 1 },
+    found: 'members-agree: of two askings for the right to see members the older answer counted, since it came later (HF-7.6)',
+  },
+  {
     seed: 1995,
     steps: 238,
     selection: { strikes: [2, 3, 14, 15, 17], roundsMax: 1 },

@@ -368,6 +368,30 @@ describe('HF-5.10, decision 15: rights', () => {
     expect(client.take()).toMatchObject([{ type: 'subscribed', id: 1 }]);
   });
 
+  test('HF-7.6: of two askings that overlap the later one counts, for members too', async () => {
+    const answers: ((may: boolean) => void)[] = [];
+    let isHeld = false;
+    const endpoint = new Endpoint({
+      authorize: ({ action }) => (action === 'members' && isHeld ? new Promise<boolean>((resolve) => answers.push(resolve)) : true),
+    });
+    const client = await stage.join({ subscribe: [{ id: 1, topic: 't', presence: true }] }, endpoint);
+    client.take();
+    isHeld = true;
+    const askings = [stage.hub.recheck()];
+    await stage.clock.settle();
+    askings.push(stage.hub.recheck());
+    await stage.clock.settle();
+    answers[1]!(true);
+    await stage.clock.settle();
+    answers[0]!(false);
+    await Promise.all([...askings, stage.clock.settle()]);
+    expect(client.take()).toEqual([]);
+    isHeld = false;
+    client.send({ type: 'presence', topic: 't', state: 1, id: 2 });
+    await stage.clock.settle();
+    expect(client.take('presence')).toMatchObject([{ event: 'enter' }]);
+  });
+
   test('a hook that fails with anything: INTERNAL for who asks, a report for the operator, and no promise left alone', async () => {
     const rights = new Rights();
     const client = await stage.join({}, rights.endpoint);

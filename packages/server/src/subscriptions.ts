@@ -140,11 +140,14 @@ export class Subscriptions {
 
   /** HF-5.10: asks all rights again; those that are being opened ask again before they stand. */
   async recheck(): Promise<void> {
-    this.#rechecks += 1;
+    const round = (this.#rechecks += 1);
     await Promise.all(
       [...this.#slots].map(async ([name, { subscription }]) => {
         await subscription?.cursor.recheck();
-        if (subscription?.wantsPresence === true) subscription.showMembers(await this.#membersUntil(name));
+        if (subscription?.wantsPresence !== true) return;
+        const untilMs = await this.#membersUntil(name);
+        // An answer that was overtaken by a later asking is an old one.
+        if (round === this.#rechecks) subscription.showMembers(untilMs);
       }),
     );
   }
