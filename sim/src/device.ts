@@ -151,17 +151,24 @@ export class Device {
     });
   }
 
-  /** A second device with everything that is in this one's outbox. `onMade`: gets it, a little later. */
+  /**
+   * A second device with everything that is in this one's outbox, a little later: of `subject`, if the outbox is somebody's. What was
+   * published before the first welcome is nobody's, and goes with whoever is welcome first (HF-6.12).
+   */
   async clone(name: string, subject: string): Promise<Device> {
     const { timeline, trace, ledger, profile, chance } = this.#options;
     const ownChance = chance.fork(name);
     const health = { meanMs: profile.outboxMs, failures: 0 };
+    let owner = this.subject;
     const outbox = await this.outbox.copy(
       { timeline, chance: ownChance, trace, health, onDurable: (changes) => ledger.durable(changes) },
-      (record) => ledger.cloned(record, [this.name, name]),
+      (record) => {
+        if (record.identity?.subject !== undefined) owner = subject;
+        ledger.cloned(record, [this.name, name]);
+      },
     );
-    trace.line(this.name, `is copied to ${name} of ${subject}`);
-    return new Device({ ...this.#options, name, subject, chance: ownChance, outbox });
+    trace.line(this.name, `is copied to ${name} of ${owner}`);
+    return new Device({ ...this.#options, name, subject: owner, chance: ownChance, outbox });
   }
 
   kill(isSilent: boolean): void {
