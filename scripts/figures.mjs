@@ -8,7 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { auditTables } from './audit-figures.mjs';
 import { markdownTable, withTables } from './protocol-tables.mjs';
-import { performanceImages, performanceTables, speedResults, stormTables } from './performance.mjs';
+import { performanceImages, performanceTables, profileTable, speedResults, stormTables } from './performance.mjs';
 import { conclude, isMain, root } from './workspace.mjs';
 
 /** At least two digits, thousands with commas. */
@@ -90,7 +90,11 @@ function figures() {
       replay: outputBlock(resultOf('replay')),
     },
     'docs/connection.md': connectionTables(resultOf('connection')),
-    'docs/performance.md': { ...performanceTables(speedResults(resultOf), provenanceOf), ...stormTables(resultOf('storm'), provenanceOf) },
+    'docs/performance.md': {
+      ...performanceTables(speedResults(resultOf), provenanceOf),
+      ...stormTables(resultOf('storm'), provenanceOf),
+      profile: profileTable(resultOf('profile'), provenanceOf),
+    },
     'docs/audit.md': auditTables(resultOf('audit'), provenanceOf),
   };
 }

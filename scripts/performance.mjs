@@ -13,6 +13,7 @@ export const SCENARIOS = [
   'fan-out-5000-x16',
   'room-saturated',
   'room-paced',
+  'room-calm',
   'topics',
   'latency',
   'call',
@@ -82,6 +83,8 @@ const GOALS = [
   ].flatMap(([scenario, what]) => [
     { goal: `${what}: CPU per delivery of Socket.IO, as a multiple of ours`, ...times(scenario, 'socket.io'), min: 12 },
     { goal: `${what}: of nats-server`, ...times(scenario, 'nats'), min: 1.5 },
+    { goal: `${what}, on disk before it is acknowledged: of Socket.IO`, ...times(scenario, 'socket.io', `${OURS}-disk`), min: 12 },
+    { goal: `${what}, on disk: of nats-server`, ...times(scenario, 'nats', `${OURS}-disk`), min: 1.5 },
     { goal: `${what}: of Bun`, ...times(scenario, 'bun'), min: 0.8 },
     { goal: `${what}: of the C program`, ...times(scenario, 'c'), min: 0.5 },
   ]),
@@ -188,6 +191,17 @@ export function performanceTables(results, provenanceOf) {
     goals: goalsTable(results),
     servers: markdownTable(['server', 'version'], [...versions.values()]),
   };
+}
+
+/** Where the server's processor time goes: `bench/results/profile.json`. */
+export function profileTable(result, provenanceOf) {
+  const parts = Object.entries(result.parts);
+  const rows = result.rows.map(({ scenario, parts: shares }) => [
+    scenario,
+    ...parts.map(([part]) => `${Math.round(shares[part] * 100)} %`),
+  ]);
+  const caption = `Shares of the time in which the server did anything. One run of ${result.seconds} s each. ${provenanceOf(result)}`;
+  return `${markdownTable(['scenario', ...parts.map(([, title]) => title)], rows)}\n\n${caption}`;
 }
 
 const middleOf = (values) => values.toSorted((a, b) => a - b)[Math.ceil(values.length / 2) - 1];
