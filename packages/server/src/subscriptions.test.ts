@@ -392,6 +392,23 @@ describe('HF-5.10, decision 15: rights', () => {
     expect(client.take('presence')).toMatchObject([{ event: 'enter' }]);
   });
 
+  test('HF-5.11: what is learnt of members after the end is told nobody', async () => {
+    const answers: ((may: boolean) => void)[] = [];
+    let isHeld = false;
+    const endpoint = new Endpoint({
+      authorize: ({ action }) => (action === 'members' && isHeld ? new Promise<boolean>((resolve) => answers.push(resolve)) : true),
+    });
+    const client = await stage.join({ subscribe: [{ id: 1, topic: 't', presence: true }] }, endpoint);
+    isHeld = true;
+    const asking = stage.hub.recheck();
+    await stage.clock.settle();
+    client.take();
+    client.send({ type: 'unsubscribe', topic: 't', id: 2 });
+    answers[0]!(false);
+    await Promise.all([asking, stage.clock.settle()]);
+    expect(client.take()).toEqual([{ type: 'reply', id: 2, data: null }]);
+  });
+
   test('a hook that fails with anything: INTERNAL for who asks, a report for the operator, and no promise left alone', async () => {
     const rights = new Rights();
     const client = await stage.join({}, rights.endpoint);

@@ -146,8 +146,8 @@ export class Subscriptions {
         await subscription?.cursor.recheck();
         if (subscription?.wantsPresence !== true) return;
         const untilMs = await this.#membersUntil(name);
-        // An answer that was overtaken by a later asking is an old one.
-        if (round === this.#rechecks) subscription.showMembers(untilMs);
+        // An answer that was overtaken by a later asking is an old one, and of what has ended nothing is sent (HF-5.11).
+        if (round === this.#rechecks && this.#slots.get(name)?.subscription === subscription) subscription.showMembers(untilMs);
       }),
     );
   }
